@@ -1,0 +1,3 @@
+//! Channels, keys, store, counts, API, metrics page.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,5 @@
+//! The load generator.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -1,0 +1,84 @@
+/// Reads a byte slice bit by bit, most significant bit first. Past the end every read is `None`.
+#[derive(Debug, Clone)]
+pub(crate) struct BitReader<'a> {
+    bytes: &'a [u8],
+    /// Position of the next bit, counted from the start.
+    position: usize,
+}
+
+impl<'a> BitReader<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    pub(crate) fn bit(&mut self) -> Option<bool> {
+        let byte = self.bytes.get(self.position >> 3)?;
+        let bit = byte >> (7 - (self.position & 7)) & 1;
+        self.position = self.position.checked_add(1)?;
+        Some(bit == 1)
+    }
+
+    /// The next `count` bits (at most 32) as a number.
+    pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
+        debug_assert!(count <= 32, "a u32 holds 32 bits");
+        let mut value = 0;
+        for _ in 0..count {
+            value = value << 1 | u32::from(self.bit()?);
+        }
+        Some(value)
+    }
+
+    pub(crate) fn skip(&mut self, count: usize) -> Option<()> {
+        self.position = self.position.checked_add(count)?;
+        (self.position <= self.bytes.len().saturating_mul(8)).then_some(())
+    }
+
+    /// Unsigned Exp-Golomb, `ue(v)` (ITU-T H.264 §9.1).
+    pub(crate) fn ue(&mut self) -> Option<u32> {
+        let mut zeros = 0_u32;
+        while !self.bit()? {
+            zeros += 1;
+            if zeros > 31 {
+                return None;
+            }
+        }
+        let rest = self.bits(zeros)?;
+        (1_u32 << zeros).checked_sub(1)?.checked_add(rest)
+    }
+
+    /// Signed Exp-Golomb, `se(v)` (ITU-T H.264 §9.1.1).
+    pub(crate) fn se(&mut self) -> Option<i32> {
+        let code = self.ue()?;
+        let magnitude = i32::try_from(code.div_ceil(2)).ok()?;
+        Some(if code & 1 == 1 { magnitude } else { -magnitude })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_golomb_codes_of_the_standard() {
+        // 1 | 010 | 011 | 00100 | 00111, then padding.
+        let mut reader = BitReader::new(&[0b1010_0110, 0b0100_0011, 0b1000_0000]);
+        assert_eq!(
+            [(); 5].map(|()| reader.ue()),
+            [Some(0), Some(1), Some(2), Some(3), Some(6)]
+        );
+        let mut reader = BitReader::new(&[0b1010_0110, 0b0100_0011, 0b1000_0000]);
+        assert_eq!(
+            [(); 5].map(|()| reader.se()),
+            [Some(0), Some(1), Some(-1), Some(2), Some(-3)]
+        );
+    }
+
+    #[test]
+    fn the_end_is_none_not_a_panic() {
+        let mut reader = BitReader::new(&[0, 0, 0, 0, 0]);
+        assert_eq!(reader.ue(), None);
+        let mut reader = BitReader::new(&[0xff]);
+        assert_eq!(reader.bits(9), None);
+        assert_eq!(BitReader::new(&[1]).skip(9), None);
+    }
+}

@@ -1,0 +1,6 @@
+//! Hub, groups, packets, shards, WHEP egress.
+
+#![forbid(unsafe_code)]
+
+pub mod packetize;
+pub mod shard;

@@ -1,0 +1,90 @@
+use std::time::Instant;
+
+/// What the packets of a batch carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchKind {
+    /// One H.264 access unit (RFC 6184); the RTP clock is 90 kHz.
+    Video {
+        /// The access unit is an IDR picture with its parameter sets in front: a viewer may start here.
+        keyframe: bool,
+    },
+    /// One Opus packet (RFC 7587); the RTP clock is 48 kHz.
+    Audio,
+}
+
+/// The RTP payloads of one frame, in one allocation, shared by all viewers of the broadcast and kept for joins and
+/// retransmission.
+///
+/// All payloads have the same size but the last, which may be shorter: with headers of one size in front this is the
+/// shape that one UDP GSO send takes. (An exception are the first payloads of a keyframe: see `lead`.)
+#[derive(Debug)]
+pub struct Batch {
+    /// What the payloads carry.
+    pub kind: BatchKind,
+    /// Number of the batch among those of its kind in this broadcast, without gaps: a shard that misses one can tell.
+    pub sequence: u64,
+    /// Number of the video group this batch belongs to (for audio: the group that was current), counted by the hub.
+    pub group: u64,
+    /// RTP timestamp on the broadcast's timeline in the clock of `kind`, before any viewer's own offset.
+    pub rtp_time: u32,
+    /// When the frame was whole in the server: transit time is counted from here.
+    pub received: Instant,
+    /// All payloads, one after the other.
+    data: Box<[u8]>,
+    /// Where each payload ends within `data`; the RTP marker bit belongs to the last.
+    ends: Box<[u32]>,
+}
+
+impl Batch {
+    /// Puts a batch together. `ends` are ascending offsets into `data`, the last one its length.
+    ///
+    /// # Panics
+    /// When `ends` does not describe `data`: a bug of the packetizer.
+    pub fn new(
+        kind: BatchKind,
+        sequence: u64,
+        group: u64,
+        rtp_time: u32,
+        received: Instant,
+        data: Box<[u8]>,
+        ends: Box<[u32]>,
+    ) -> Self {
+        assert!(
+            ends.is_sorted() && ends.last().map_or(0, |end| *end as usize) == data.len(),
+            "payload ends do not fit the data"
+        );
+        Self {
+            kind,
+            sequence,
+            group,
+            rtp_time,
+            received,
+            data,
+            ends,
+        }
+    }
+
+    /// How many packets it makes.
+    pub fn packets(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The payload of packet `index`.
+    pub fn payload(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)? as usize;
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.ends[before] as usize);
+        self.data.get(start..end)
+    }
+
+    /// Sum of the payloads, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.data.len()
+    }
+
+    /// Whether a viewer may start here.
+    pub fn is_keyframe(&self) -> bool {
+        matches!(self.kind, BatchKind::Video { keyframe: true })
+    }
+}

@@ -1,0 +1,38 @@
+use std::sync::Arc;
+
+use crate::packetize::Batch;
+
+/// Names a shard: its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+/// Names a channel's place in the hub for as long as viewers or a host are there. Viewers who wait for a host wait on
+/// the same id that the host's broadcast will have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BroadcastId(pub u64);
+
+/// What the hub tells a shard about a broadcast it is subscribed to. Sent over a bounded queue; one wake per message
+/// at the most.
+#[derive(Debug, Clone)]
+pub enum FromHub {
+    /// The answer to a subscription: everything cached, oldest first, so that joins and retransmissions can begin.
+    /// Starts with a keyframe where there is video. What follows by `Batch` goes on from here without gap.
+    Snapshot {
+        /// Whose.
+        broadcast: BroadcastId,
+        /// The newest group, and the newest audio packets for retransmission only.
+        batches: Vec<Arc<Batch>>,
+    },
+    /// One live frame.
+    Batch {
+        /// Whose.
+        broadcast: BroadcastId,
+        /// The frame's packets.
+        batch: Arc<Batch>,
+    },
+    /// The broadcast ended for good or its channel is gone: its viewers fall back to waiting. Caches are void.
+    Ended {
+        /// Whose.
+        broadcast: BroadcastId,
+    },
+}

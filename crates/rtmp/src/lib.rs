@@ -1,0 +1,3 @@
+//! RTMP as a sans-IO core: handshake, chunks, AMF0, session, FLV tags.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,1 @@
+//! The one media port: sockets, GSO, sendmmsg, first-byte demux, address and ufrag table.

@@ -1,0 +1,3 @@
+//! The sans-IO WebRTC peer: ICE-lite, DTLS, SRTP, RTP/RTCP, SDP.
+
+#![forbid(unsafe_code)]

@@ -1,0 +1,5 @@
+//! The Zongzi server.
+
+#![forbid(unsafe_code)]
+
+fn main() {}

@@ -118,8 +118,11 @@ mod tests {
         "0164001fffe1001c6764001facd9405005bb016a02020280000003008000001e478c18cb01000468efbcb0";
 
     fn hex(text: &str) -> Bytes {
-        (0..text.len() / 2)
-            .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap();
+        let byte = |pair: &[u8]| pair.iter().fold(0, |value, byte| value << 4 | digit(byte));
+        text.as_bytes()
+            .chunks(2)
+            .map(|pair| u8::try_from(byte(pair)).unwrap())
             .collect()
     }
 

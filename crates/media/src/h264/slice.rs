@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     fn of(bytes: &'static [u8]) -> Option<SliceType> {
-        slice_type(&NalUnit::new(Bytes::from_static(bytes)).unwrap())
+        slice_type(&NalUnit::new(Bytes::from_static(bytes))?)
     }
 
     #[test]

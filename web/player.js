@@ -1,0 +1,157 @@
+// The player's page: keeps a session going, shows what is known of it.
+
+import { backoffMs } from "./backoff.js";
+import { byId, controls } from "./controls.js";
+import { Health, sample } from "./health.js";
+import { follow } from "./status.js";
+import { view } from "./view.js";
+import { join, Refused } from "./whep.js";
+import { number, speak, words } from "./words.js";
+
+/** How often the session's health is looked at, in milliseconds. */
+const LOOK_MS = 1_000;
+/** A refusal that no quick retry mends is tried again after this long, in milliseconds. */
+const HOPELESS_MS = 20_000;
+
+const channel = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const root = byId("player", HTMLElement);
+const video = byId("video", HTMLVideoElement);
+
+/** @type {import("./view.js").Model} */
+const model = {
+  h264: canPlayH264(), status: null, refused: null, connected: false, everConnected: false, unreachable: 0,
+  picture: false, sound: false,
+};
+/** @type {import("./whep.js").Session | null} */
+let session = null;
+let health = new Health(performance.now());
+/** @type {() => void} ends the wait before the next attempt */
+let hurry = () => {};
+let leaving = false;
+
+/** For tests and for curious people in the console: the connection and what happened when (performance.now()). */
+const debug = {
+  /** @type {RTCPeerConnection | null} */ pc: null,
+  /** @type {Record<string, number>} */ marks: {},
+  state: "", text: "", sessions: 0,
+};
+Reflect.set(window, "zongzi", debug);
+
+speak(document);
+show();
+const { start } = controls(root, video);
+if (model.h264) {
+  run();
+  setInterval(look, LOOK_MS);
+}
+follow(channel, (status) => {
+  model.status = status;
+  if (status === null) model.refused = 404;
+  else if (model.refused === 404) { model.refused = null; hurry(); }
+  show();
+});
+addEventListener("pagehide", () => { leaving = true; session?.close(); });
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+addEventListener("online", () => { hurry(); session?.restart(); });
+
+/** One session after the other, for as long as the page is open. */
+async function run() {
+  let failures = 0;
+  while (!leaving) {
+    let retryAfterMs = null;
+    try {
+      debug.sessions += 1;
+      const joined = join(`/whep/${encodeURIComponent(channel)}`, video, changed, debug.marks);
+      start();
+      session = await joined;
+      debug.pc = session.pc;
+      model.refused = null;
+      pictures(session.pc);
+      const loss = await session.over;
+      model.unreachable = loss === "unreachable" ? model.unreachable + 1 : 0;
+      failures = session.connected ? 0 : failures + 1;
+    } catch (error) {
+      failures += 1;
+      model.refused = error instanceof Refused ? error.status : 0;
+      retryAfterMs = error instanceof Refused ? error.retryAfterMs : null;
+      if (model.refused >= 400 && model.refused < 500 && model.refused !== 429) retryAfterMs ??= HOPELESS_MS;
+    }
+    session = null;
+    model.connected = model.picture = model.sound = false;
+    show();
+    await rest(backoffMs(failures, Math.random(), retryAfterMs));
+  }
+}
+
+/** @param {number} ms @returns {Promise<void>} */
+function rest(ms) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    hurry = () => { clearTimeout(timer); resolve(); };
+  });
+}
+
+/** @param {import("./whep.js").Change} change */
+function changed(change) {
+  model.connected = change === "connected";
+  if (model.connected) {
+    model.everConnected = true;
+    model.unreachable = 0;
+    debug.marks.connected ??= performance.now();
+    health = new Health(performance.now());
+  }
+  show();
+}
+
+/** Looks whether what arrives is also played. */
+async function look() {
+  const pc = session?.pc;
+  if (!pc || !model.connected) return;
+  const playable = model.status?.state === "live" && view(model).state !== "failed";
+  const verdict = health.judge(await sample(pc, performance.now()), playable && !document.hidden);
+  if (pc !== session?.pc) return;
+  model.picture = verdict.picture;
+  model.sound = verdict.sound;
+  show();
+  if (verdict.sick) session.close("frozen");
+}
+
+/** The first picture counts when it is shown, not at the next look. @param {RTCPeerConnection} pc */
+function pictures(pc) {
+  if (!video.requestVideoFrameCallback) return;
+  video.requestVideoFrameCallback((now) => {
+    if (pc !== session?.pc) return;
+    debug.marks.picture ??= now;
+    model.picture = true;
+    show();
+  });
+}
+
+/** Puts the model on the page, touching only what changed. */
+function show() {
+  const { state, text, note } = view(model);
+  debug.state = state;
+  debug.text = text;
+  root.dataset.state = state;
+  put("headline", state === "live" ? "" : words(text));
+  put("detail", state === "live" ? "" : words(`${text}_more`));
+  put("note", note ? words(note) : "");
+  root.classList.toggle("sound-only", note === "sound_only");
+  const title = model.status?.title || channel;
+  put("title", title);
+  if (document.title !== title) document.title = title;
+  const viewers = model.status?.viewers;
+  put("viewers", state === "live" && viewers ? `${number.format(viewers)} ${words("watching")}` : "");
+}
+
+/** @param {string} id @param {string} text */
+function put(id, text) {
+  const element = byId(id, HTMLElement);
+  if (element.textContent !== text) element.textContent = text;
+}
+
+function canPlayH264() {
+  if (typeof RTCPeerConnection === "undefined") return false;
+  const codecs = RTCRtpReceiver.getCapabilities?.("video")?.codecs;
+  return !codecs || codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264");
+}

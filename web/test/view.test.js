@@ -1,0 +1,52 @@
+// What viewers are told, case by case.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { view } from "../view.js";
+
+const fresh = {
+  h264: true, status: null, refused: null, connected: false, everConnected: false, unreachable: 0, picture: false, sound: false,
+};
+/** @param {object} change @param {string} state @param {string} text */
+const check = (change, state, text) => {
+  const seen = view({ ...fresh, ...change });
+  assert.deepEqual([seen.state, seen.text], [state, text], JSON.stringify(change));
+};
+const connected = { connected: true, everConnected: true };
+
+test("each stage of a good session has its words", () => {
+  check({}, "connecting", "connecting");
+  check({ ...connected, status: { state: "waiting" } }, "waiting", "waiting");
+  check({ ...connected, status: { state: "live" } }, "connecting", "connecting");
+  check({ ...connected, status: { state: "live" }, picture: true }, "live", "live");
+  check({ ...connected, status: { state: "interrupted" } }, "waiting", "interrupted");
+  check({ everConnected: true, picture: true }, "reconnecting", "reconnecting");
+});
+
+test("a picture that plays is live whatever the status says", () => {
+  check({ ...connected, picture: true }, "live", "live");
+  check({ ...connected, picture: true, status: { state: "waiting" } }, "live", "live");
+});
+
+test("what can't be played is said instead of a black picture", () => {
+  for (const reason of ["b_frames", "hevc", "av1", "video_codec"]) {
+    check({ ...connected, sound: true, status: { state: "live", reason } }, "failed", reason);
+  }
+  check({ h264: false }, "failed", "no_h264");
+});
+
+test("a picture without sound plays, and says why", () => {
+  for (const reason of ["audio_codec", "he_aac"]) {
+    const seen = view({ ...fresh, ...connected, picture: true, status: { state: "live", reason } });
+    assert.deepEqual(seen, { state: "live", text: "live", note: reason });
+  }
+  assert.equal(view({ ...fresh, ...connected, sound: true }).note, "sound_only");
+});
+
+test("every refusal has its words", () => {
+  for (const [status, text] of [[401, "private"], [403, "private"], [404, "no_channel"], [406, "no_h264"], [503, "full"], [400, "error"]]) {
+    check({ refused: status }, "failed", String(text));
+  }
+  check({ refused: 0 }, "reconnecting", "unanswered");
+  check({ refused: 502, everConnected: true }, "reconnecting", "reconnecting");
+  check({ unreachable: 3 }, "failed", "unreachable");
+});

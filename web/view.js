@@ -1,0 +1,57 @@
+// What a viewer is told, from all that is known. A pure function, so that every case can be tested.
+
+/** Codes for which there is no picture at all; with the others the picture plays, without sound. */
+const NO_PICTURE = ["b_frames", "hevc", "av1", "video_codec"];
+const NO_SOUND = ["audio_codec", "he_aac"];
+/** So many attempts in a row without a connection are the network's fault, as far as one can tell from here. */
+const UNREACHABLE_MAX = 3;
+
+/**
+ * @typedef {object} Model
+ * @property {boolean} h264 can this browser play H.264 over WebRTC?
+ * @property {import("./status.js").Status | null} status what the server says of the channel; null: not known yet
+ * @property {number | null} refused HTTP status of the last refusal
+ * @property {boolean} connected does media have a way to us?
+ * @property {boolean} everConnected
+ * @property {number} unreachable attempts in a row that were answered and then never connected
+ * @property {boolean} picture
+ * @property {boolean} sound
+ */
+/**
+ * @typedef {object} View
+ * @property {"connecting" | "waiting" | "live" | "reconnecting" | "failed"} state
+ * @property {string} text key of the words
+ * @property {string} [note] key of a remark beside a picture that plays
+ */
+
+/** @param {Model} model @returns {View} */
+export function view(model) {
+  const reason = model.status?.reason ?? "";
+  if (!model.h264) return { state: "failed", text: "no_h264" };
+  if (NO_PICTURE.includes(reason)) return { state: "failed", text: reason };
+  const note = NO_SOUND.includes(reason) ? reason : model.sound && !model.picture ? "sound_only" : undefined;
+  if (model.connected && (model.picture || model.sound)) return { state: "live", text: "live", note };
+  if (model.refused !== null) return refusal(model.refused, model.everConnected);
+  if (!model.connected) {
+    if (model.unreachable >= UNREACHABLE_MAX) return { state: "failed", text: "unreachable" };
+    return model.everConnected ? { state: "reconnecting", text: "reconnecting" } : { state: "connecting", text: "connecting" };
+  }
+  switch (model.status?.state) {
+    case "live": return { state: "connecting", text: "connecting" };
+    case "interrupted": return { state: "waiting", text: "interrupted" };
+    default: return { state: "waiting", text: "waiting" };
+  }
+}
+
+/** @param {number} status @param {boolean} everConnected @returns {View} */
+function refusal(status, everConnected) {
+  switch (status) {
+    case 401: case 403: return { state: "failed", text: "private" };
+    case 404: return { state: "failed", text: "no_channel" };
+    case 406: return { state: "failed", text: "no_h264" };
+    case 429: case 503: return { state: "failed", text: "full" };
+    default:
+      if (status > 0 && status < 500) return { state: "failed", text: "error" };
+      return { state: "reconnecting", text: everConnected ? "reconnecting" : "unanswered" };
+  }
+}

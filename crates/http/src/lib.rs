@@ -1,3 +1,30 @@
-//! HTTP kit and public front: problem+json, WHEP resources over a Sessions trait, pages, public JSON.
+//! The HTTP kit and the public front.
+//!
+//! The kit: [`Problem`] (RFC 9457 errors), bounded [request bodies](body), an accept loop with limits ([`server`]),
+//! time stamps as JSON carries them. The front: [WHEP](whep) resources over a [`whep::Sessions`] trait, the
+//! [public JSON and its events](public) over a [`public::Channels`] trait, the [pages]; [`Front`] puts them into one
+//! router, and [`admin`] makes the operator's.
+//!
+//! This crate knows no media, no store and no transport: the binary implements the traits.
 
 #![forbid(unsafe_code)]
+
+pub mod admin;
+pub mod body;
+mod connection;
+pub mod cors;
+mod fallback;
+mod front;
+pub mod health;
+pub mod pages;
+pub mod problem;
+pub mod public;
+pub mod server;
+mod timestamp;
+pub mod whep;
+
+pub use connection::Connection;
+pub use fallback::with_fallbacks;
+pub use front::Front;
+pub use problem::Problem;
+pub use timestamp::Timestamp;

@@ -1,0 +1,39 @@
+//! The public JSON of a channel, and its changes as server-sent events.
+
+mod events;
+mod handlers;
+mod status;
+
+pub(crate) use handlers::look_up;
+pub use handlers::router;
+pub use status::{ChannelStatus, Reason, State};
+
+/// The channels as the public may see them.
+pub trait Channels: Send + Sync + 'static {
+    /// What the public may know of `channel` now; `None` when there is none of that name.
+    ///
+    /// It is asked for each page and each public request, and twice a second for each channel that someone follows by
+    /// events, so it should be answered from memory.
+    fn status(
+        &self,
+        channel: &str,
+    ) -> impl Future<Output = Result<Option<ChannelStatus>, Unavailable>> + Send;
+}
+
+/// The store could not be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("channels can't be looked up right now")]
+pub struct Unavailable;
+
+/// Whether `channel` could be a channel's name at all: no store is asked for, and no header or page is made of, anything
+/// else. The names that exist are a subset.
+pub(crate) fn is_plain(channel: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    !channel.is_empty() && channel.len() <= NAME_BYTES_MAX && channel.bytes().all(plain)
+}
+
+/// The longest name that is looked up, in bytes.
+const NAME_BYTES_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+use serde::Serialize;
+
+use crate::Timestamp;
+
+/// What everyone may know of a channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChannelStatus {
+    /// Its name.
+    pub channel: String,
+    /// Its title, for people; empty when it has none.
+    pub title: String,
+    /// Whether a host is live on it.
+    pub state: State,
+    /// Viewers whose transport is proved and alive; those in the waiting room are not counted.
+    pub viewers: u64,
+    /// Since when the present broadcast runs.
+    pub since: Option<Timestamp>,
+    /// The codecs of the present broadcast as RFC 6381 names, such as `avc1.64001f` and `mp4a.40.2`.
+    pub codecs: Vec<String>,
+    /// Why the present broadcast can't be played, or not in full. If there are several, the one that costs most.
+    pub reason: Option<Reason>,
+}
+
+/// Whether a host is live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// No broadcast; who joins waits for the host.
+    Offline,
+    /// A host is live.
+    Live,
+    /// The host was lost a moment ago and may come back to the same broadcast.
+    Interrupted,
+}
+
+/// Why a broadcast can't be played, or only without sound: a code for programs, put into words by the player.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// The video has B-frames, which browsers show out of order or not at all over WebRTC. No picture.
+    BFrames,
+    /// The video is HEVC. No picture.
+    Hevc,
+    /// The video is AV1. No picture.
+    Av1,
+    /// The video has another codec that can't be played. No picture.
+    VideoCodec,
+    /// The audio has a codec that can't be played. No sound.
+    AudioCodec,
+    /// The audio is HE-AAC. No sound.
+    HeAac,
+}
+
+impl Reason {
+    /// Its code in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BFrames => "b_frames",
+            Self::Hevc => "hevc",
+            Self::Av1 => "av1",
+            Self::VideoCodec => "video_codec",
+            Self::AudioCodec => "audio_codec",
+            Self::HeAac => "he_aac",
+        }
+    }
+}

@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use http::StatusCode;
+
+use super::stats::Outcome;
+use super::{Words, precondition};
+use crate::problem::{self, Kind, Problem};
+
+/// Why a request about a session is refused. `detail`s go to the viewer: what is wrong and what to do, no secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such channel.
+    UnknownChannel,
+    /// There is no such session, or no longer.
+    UnknownSession,
+    /// The SDP can't be understood, or says what no WebRTC peer may say.
+    BadSdp(Words),
+    /// The SDP is fine, but names no codec or transport that this server has.
+    NothingInCommon(Words),
+    /// The `If-Match` tag is not the present one.
+    StaleTag,
+    /// A limit is reached; a place may be free after the span.
+    Full(Duration),
+    /// The viewer shows nothing that lets him in, and this channel is private.
+    Unauthorized(Words),
+    /// What the viewer shows does not let him in.
+    Forbidden(Words),
+    /// The server can't make sessions right now, for instance because it is stopping.
+    Unavailable(Words),
+}
+
+const BAD_SDP: Kind = Kind::new("sdp-bad", "The SDP can't be used", StatusCode::BAD_REQUEST);
+const NOTHING_IN_COMMON: Kind = Kind::new(
+    "nothing-in-common",
+    "Nothing in common to play",
+    StatusCode::NOT_ACCEPTABLE,
+);
+const SESSION_UNKNOWN: Kind =
+    Kind::new("session-unknown", "No such session", StatusCode::NOT_FOUND);
+const UNAUTHORIZED: Kind = Kind::new(
+    "unauthorized",
+    "This channel is private",
+    StatusCode::UNAUTHORIZED,
+);
+const FORBIDDEN: Kind = Kind::new("forbidden", "Not allowed in", StatusCode::FORBIDDEN);
+
+impl Refusal {
+    /// The one place where a refusal becomes HTTP.
+    pub(super) fn problem(self) -> Problem {
+        match self {
+            Self::UnknownChannel => problem::CHANNEL_UNKNOWN
+                .because("no channel has this name; check its spelling, or ask the host"),
+            Self::UnknownSession => {
+                SESSION_UNKNOWN.because("this session is over or never was; start a new one")
+            }
+            Self::BadSdp(detail) => BAD_SDP.because(detail),
+            Self::NothingInCommon(detail) => NOTHING_IN_COMMON.because(detail),
+            Self::StaleTag => precondition::stale(),
+            Self::Full(wait) => problem::FULL
+                .because("every place is taken right now; try again after the time in Retry-After")
+                .retry_after(wait),
+            Self::Unauthorized(detail) => UNAUTHORIZED.because(detail).header(
+                http::header::WWW_AUTHENTICATE,
+                http::HeaderValue::from_static("Bearer"),
+            ),
+            Self::Forbidden(detail) => FORBIDDEN.because(detail),
+            Self::Unavailable(detail) => problem::UNAVAILABLE
+                .because(detail)
+                .retry_after(Duration::from_secs(2)),
+        }
+    }
+
+    /// As what it is counted.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::UnknownChannel => Outcome::UnknownChannel,
+            Self::UnknownSession => Outcome::UnknownSession,
+            Self::BadSdp(_) => Outcome::BadSdp,
+            Self::NothingInCommon(_) => Outcome::NothingInCommon,
+            Self::StaleTag => Outcome::BadRequest,
+            Self::Full(_) => Outcome::Full,
+            Self::Unauthorized(_) | Self::Forbidden(_) => Outcome::NotAllowed,
+            Self::Unavailable(_) => Outcome::Unavailable,
+        }
+    }
+}

@@ -62,9 +62,9 @@ impl Detector {
 }
 
 /// Different frames that are looked at, at most.
-const FRAMES: usize = 16;
-/// How many of them must look like HE-AAC: four of five.
-const FITS: usize = 13;
+const FRAMES: usize = 24;
+/// How many of them must look like HE-AAC: three of four (an encoder's first two or three frames have no SBR data).
+const FITS: usize = 18;
 
 /// Whether a fill element with SBR data can end where the frame ends.
 fn has_sbr(block: &[u8]) -> bool {
@@ -141,7 +141,8 @@ fn bits(block: &[u8], start: usize, count: usize) -> Option<u32> {
     let mut value = 0;
     for position in start..start.checked_add(count)? {
         let byte = block.get(position >> 3)?;
-        value = value << 1 | u32::from(byte >> (7 - (position & 7)) & 1);
+        let bit = byte.rotate_left(u32::try_from(position & 7).ok()?) >> 7;
+        value = value << 1 | u32::from(bit);
     }
     Some(value)
 }
@@ -157,3 +158,63 @@ const EXT_SBR_DATA_CRC: u32 = 14;
 /// Fill elements stepped over, and places kept, while looking for the SBR data behind padding.
 const PADDINGS_MAX: usize = 3;
 const ENDS_MAX: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{self, HE_V1, HE_V2, OBS_LC};
+
+    fn verdict(frames: &[&[u8]]) -> Verdict {
+        let mut detector = Detector::default();
+        frames
+            .iter()
+            .fold(Verdict::Undecided, |_, frame| detector.push(frame))
+    }
+
+    #[test]
+    fn high_efficiency_is_seen_in_both_versions() {
+        for file in [HE_V1, HE_V2] {
+            assert_eq!(verdict(&fixture::frames(file)), Verdict::HighEfficiency);
+        }
+    }
+
+    #[test]
+    fn low_complexity_is_cleared() {
+        assert_eq!(verdict(&fixture::frames(OBS_LC)), Verdict::LowComplexity);
+    }
+
+    #[test]
+    fn silence_decides_nothing() {
+        let silence = fixture::frames(OBS_LC)[2];
+        assert_eq!(verdict(&[silence; 1_000]), Verdict::Undecided);
+        let he = fixture::frames(HE_V1)[5];
+        assert_eq!(verdict(&[he; 1_000]), Verdict::Undecided);
+    }
+
+    #[test]
+    fn chance_does_not_look_like_high_efficiency() {
+        // Random frames that end as frames do.
+        let mut state = 1_u64;
+        let mut fits = 0;
+        for _ in 0..10_000 {
+            let mut frame: Vec<u8> = (0..300)
+                .map(|_| {
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1);
+                    state.to_be_bytes()[0]
+                })
+                .collect();
+            frame.push(0b0111_0000);
+            fits += usize::from(has_sbr(&frame));
+        }
+        assert!(fits < 400, "{fits} of 10,000");
+    }
+
+    #[test]
+    fn stumps_are_no_trouble() {
+        for frame in [&[][..], &[0], &[0, 0, 0], &[0xff], &[0xdc], &[7], &[0xe0]] {
+            assert!(!has_sbr(frame), "{frame:?}");
+        }
+    }
+}

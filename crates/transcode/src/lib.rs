@@ -9,6 +9,8 @@
 
 mod aac_to_opus;
 mod ffi;
+#[cfg(test)]
+mod fixture;
 pub mod he_aac;
 
 pub use aac_to_opus::{AacToOpus, Stats, Unplayable};

@@ -15,6 +15,9 @@ pub(super) const FRAME_SAMPLES: u16 = 1_024;
 /// Decodes AAC-LC to interleaved stereo, and conceals what it cannot decode.
 pub(super) struct Decoder {
     inner: AacDecoder,
+    parameters: AudioCodecParameters,
+    /// Broken frames since the last good one.
+    broken: u32,
     /// The newest frame that was decoded, or what is left of its echo.
     last: Vec<f32>,
 }
@@ -43,6 +46,8 @@ impl Decoder {
             .or(Err(Unplayable::SampleRate(sample_rate)))?;
         Ok(Self {
             inner,
+            parameters,
+            broken: 0,
             last: vec![0.0; STEREO_SAMPLES],
         })
     }
@@ -51,19 +56,34 @@ impl Decoder {
     pub(super) fn decode(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Decoded {
         out.clear();
         let decoded = if self.interleave(payload, out).is_some() {
+            self.broken = 0;
             Decoded::Played
         } else {
             out.clear();
             conceal(&self.last, out);
+            self.broken += 1;
+            if self.broken.is_multiple_of(BROKEN_MAX) {
+                self.renew();
+            }
             Decoded::Concealed
         };
         self.last.clone_from(out);
         decoded
     }
 
+    /// Forgets everything that was decoded before.
     pub(super) fn reset(&mut self) {
-        self.inner.reset();
+        self.renew();
+        self.broken = 0;
         self.last.fill(0.0);
+    }
+
+    /// A new decoder: the library's own `reset` keeps its noise generator and, worse, the order of channel elements
+    /// that it learnt from the first frame. Were that one broken, all later ones would be refused.
+    fn renew(&mut self) {
+        if let Ok(inner) = AacDecoder::try_new(&self.parameters, &AudioDecoderOptions::default()) {
+            self.inner = inner;
+        }
     }
 
     fn interleave(&mut self, payload: &[u8], out: &mut Vec<f32>) -> Option<()> {
@@ -117,12 +137,15 @@ fn conceal(last: &[f32], out: &mut Vec<f32>) {
 const STEREO_SAMPLES: usize = 2 * FRAME_SAMPLES as usize;
 /// The standard allows 6,144 bits a channel (ISO/IEC 14496-3 §4.5.3.2); ADTS can say at most 8,191 bytes.
 const FRAME_BYTES_MAX: usize = 8_191;
+/// Broken frames in a row after which the decoder itself is taken for broken.
+const BROKEN_MAX: u32 = 4;
 /// Full scale is 1; an encoder's overshoot stays below 2.
 const SAMPLE_MAX: f32 = 2.0;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{self, OBS_LC};
 
     #[test]
     fn an_echo_joins_without_a_click_and_ends_in_silence() {
@@ -132,6 +155,18 @@ mod tests {
         assert_eq!(echo.len(), last.len());
         assert_eq!(echo[..2], last[2_046..], "left stays left");
         assert!(echo[2_046].abs() < 0.002, "{}", echo[2_046]);
+    }
+
+    #[test]
+    fn a_broken_first_frame_does_not_spoil_the_stream() {
+        let good = fixture::frames(OBS_LC)[40];
+        let mut decoder = Decoder::new(48_000, 2).unwrap();
+        let mut out = Vec::new();
+        // A single channel element where the stream has pairs: cut short, but learnt.
+        decoder.decode(&[0, 0x10, 0x20], &mut out);
+        let decoded: Vec<_> = (0..8).map(|_| decoder.decode(good, &mut out)).collect();
+        assert_eq!(decoded[0], Decoded::Concealed);
+        assert_eq!(decoded[4..], [Decoded::Played; 4]);
     }
 
     #[test]

@@ -220,12 +220,18 @@ mod tests {
         framer.push(&sound);
         assert_eq!(framer.pop().unwrap().0, MediaTime::from_millis(90));
         assert!(framer.pop().is_none());
-        assert_eq!(framer.arrive(MediaTime::from_millis(181)), Arrival::Next);
-        assert_eq!(framer.arrive(MediaTime::from_millis(182)), Arrival::Jump);
-        assert_eq!(
-            framer.arrive(MediaTime::from_millis(-1)),
-            Arrival::Next,
-            "100 + 21.3 - 60 is 61"
-        );
+        // 121.3 is due.
+        for (millis, arrival) in [
+            (182, Arrival::Jump),
+            (181, Arrival::Next),
+            (62, Arrival::Next),
+            (61, Arrival::Jump),
+        ] {
+            assert_eq!(
+                framer.arrive(MediaTime::from_millis(millis)),
+                arrival,
+                "{millis} ms"
+            );
+        }
     }
 }

@@ -13,6 +13,9 @@ pub(crate) const FRAME_SAMPLES: usize = 960;
 /// The most bytes that a packet of one frame can have (RFC 6716 §3.2.1: 1275, and the table-of-contents byte).
 const PACKET_BYTES_MAX: usize = 1_276;
 const SAMPLE_RATE: sys::opus_int32 = 48_000;
+/// [`FRAME_SAMPLES`] and [`PACKET_BYTES_MAX`] as libopus takes them.
+const FRAME_SIZE: c_int = 960;
+const PACKET_SIZE: sys::opus_int32 = 1_276;
 
 /// libopus refused; its error code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,9 +66,9 @@ impl Encoder {
             sys::opus_encode_float(
                 self.raw.as_ptr(),
                 samples.as_ptr(),
-                FRAME_SAMPLES as c_int,
+                FRAME_SIZE,
                 self.packet.as_mut_ptr(),
-                PACKET_BYTES_MAX as sys::opus_int32,
+                PACKET_SIZE,
             )
         };
         usize::try_from(length)
@@ -143,11 +146,11 @@ impl Decoder {
                 packet.as_ptr(),
                 c_int::try_from(packet.len()).unwrap(),
                 samples.as_mut_ptr(),
-                FRAME_SAMPLES as c_int,
+                FRAME_SIZE,
                 0,
             )
         };
-        assert_eq!(count, FRAME_SAMPLES as c_int, "a packet of 20 ms");
+        assert_eq!(count, FRAME_SIZE, "a packet of 20 ms");
         samples
     }
 }

@@ -2,5 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+pub mod groups;
+pub mod hub;
 pub mod packetize;
+pub mod playability;
+pub mod rendition;
 pub mod shard;
+pub mod timeline;

@@ -26,6 +26,10 @@ pub struct Batch {
     /// Number of the video group this batch belongs to (for audio: the group that was current), counted by the hub.
     pub group: u64,
     /// RTP timestamp on the broadcast's timeline in the clock of `kind`, before any viewer's own offset.
+    ///
+    /// Zero of the timeline is the `epoch` given to [`crate::hub::Hub::new`], one for the whole process, for sound and
+    /// picture alike. So a sender report sent at `now` says the ticks of `now - epoch` in each track's clock, plus the
+    /// viewer's offset for that track (RTP.md 33); nothing need be learned from packets.
     pub rtp_time: u32,
     /// When the frame was whole in the server: transit time is counted from here.
     pub received: Instant,
@@ -33,6 +37,8 @@ pub struct Batch {
     data: Box<[u8]>,
     /// Where each payload ends within `data`; the RTP marker bit belongs to the last.
     ends: Box<[u32]>,
+    /// Number of payloads that hold parameter sets only.
+    lead: usize,
 }
 
 impl Batch {
@@ -61,7 +67,21 @@ impl Batch {
             received,
             data,
             ends,
+            lead: 0,
         }
+    }
+
+    /// The first `lead` payloads hold a keyframe's parameter sets only.
+    #[must_use]
+    pub fn with_lead(mut self, lead: usize) -> Self {
+        self.lead = lead.min(self.ends.len());
+        self
+    }
+
+    /// How many payloads at the front hold a keyframe's parameter sets only: datagrams worth sending twice, because a
+    /// decoder that misses them throws the picture away (RTP.md 53). One as a rule; 0 for all but keyframes.
+    pub fn lead(&self) -> usize {
+        self.lead
     }
 
     /// How many packets it makes.

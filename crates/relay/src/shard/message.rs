@@ -17,10 +17,13 @@ pub struct BroadcastId(pub u64);
 pub enum FromHub {
     /// The answer to a subscription: everything cached, oldest first, so that joins and retransmissions can begin.
     /// Starts with a keyframe where there is video. What follows by `Batch` goes on from here without gap.
+    ///
+    /// It replaces whatever the shard has cached. It also comes unasked, and empty, when the pictures of a host turn out
+    /// to be unplayable: nothing may be joined or sent again from then on until a new keyframe comes; the sound goes on.
     Snapshot {
         /// Whose.
         broadcast: BroadcastId,
-        /// The newest group, and the newest audio packets for retransmission only.
+        /// The newest group of video; may be empty. Sound has no backlog (RTP.md 30).
         batches: Vec<Arc<Batch>>,
     },
     /// One live frame.
@@ -30,7 +33,8 @@ pub enum FromHub {
         /// The frame's packets.
         batch: Arc<Batch>,
     },
-    /// The broadcast ended for good or its channel is gone: its viewers fall back to waiting. Caches are void.
+    /// The broadcast ended for good or its channel is gone: its viewers fall back to waiting. Caches are void. The
+    /// subscription stands: when another host comes, `Batch`es come, sequence and group numbers and time going on.
     Ended {
         /// Whose.
         broadcast: BroadcastId,

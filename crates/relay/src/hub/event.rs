@@ -1,0 +1,76 @@
+use zongzi_media::ChannelName;
+
+use super::host::Ended;
+use crate::playability::Reason;
+use crate::shard::BroadcastId;
+
+/// Something that happened to a broadcast, for hooks, public event streams and logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// On which channel.
+    pub channel: ChannelName,
+    /// Its place in the hub.
+    pub broadcast: BroadcastId,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum What {
+    /// `broadcast.started`: a host went live on a channel that was waiting.
+    Started,
+    /// `broadcast.interrupted`: the host is gone and is waited for.
+    Interrupted,
+    /// `broadcast.resumed`: a host is back within the grace time.
+    Resumed,
+    /// A second host took over from the first without a gap; the broadcast goes on.
+    TakenOver,
+    /// `broadcast.ended`: for good.
+    Ended(EndReason),
+    /// `advisory.raised`: viewers can't play something the host sends.
+    AdvisoryRaised(Reason),
+    /// `advisory.cleared`: it is no longer so.
+    AdvisoryCleared(Reason),
+    /// What the host sends has changed: tracks, codecs, picture size.
+    TracksChanged,
+}
+
+/// Why a broadcast ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndReason {
+    /// The host said so and did not come back.
+    HostFinished,
+    /// The host was lost and did not come back.
+    HostLost,
+    /// The server ended it.
+    Server(Ended),
+}
+
+impl What {
+    /// The event's name, as hooks and event streams spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "broadcast.started",
+            Self::Interrupted => "broadcast.interrupted",
+            Self::Resumed => "broadcast.resumed",
+            Self::TakenOver => "broadcast.taken_over",
+            Self::Ended(_) => "broadcast.ended",
+            Self::AdvisoryRaised(_) => "advisory.raised",
+            Self::AdvisoryCleared(_) => "advisory.cleared",
+            Self::TracksChanged => "broadcast.changed",
+        }
+    }
+}
+
+impl EndReason {
+    /// A stable word for logs and events.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::HostFinished => "host_finished",
+            Self::HostLost => "host_lost",
+            Self::Server(ended) => ended.code(),
+        }
+    }
+}

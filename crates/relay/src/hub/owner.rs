@@ -1,0 +1,339 @@
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use tokio::sync::{Notify, broadcast, mpsc};
+use zongzi_media::ChannelName;
+
+use super::broadcast::{Broadcast, Counts, Output};
+use super::event::{Event, What};
+use super::host::{Ended, Finish, Host};
+use super::link::ShardLink;
+use super::publication::{Feed, Queued};
+use super::status::{Audience, HostStatus, State, TrackStatus};
+use crate::playability::Reason;
+use crate::rendition::{Handle, Made, Pool};
+use crate::shard::{BroadcastId, ShardId};
+
+/// The one task that owns a channel's broadcast: it feeds the core and does what the core wants.
+pub(super) struct Owner {
+    pub(super) channel: ChannelName,
+    pub(super) id: BroadcastId,
+    pub(super) core: Broadcast,
+    pub(super) desk: Arc<Desk>,
+    pub(super) link: Arc<dyn ShardLink>,
+    pub(super) pool: Arc<Pool>,
+    pub(super) events: broadcast::Sender<Event>,
+    pub(super) totals: Arc<Totals>,
+    pub(super) feed: Option<Feed>,
+    pub(super) rendition: Option<Handle>,
+    pub(super) made: (mpsc::Sender<(u64, Made)>, mpsc::Receiver<(u64, Made)>),
+    /// What of the core's counters is in `totals` already.
+    pub(super) counted: (Counts, u64, u64),
+}
+
+/// Where others leave requests for an owner, and read how it stands. Locked for a few assignments at a time, and never
+/// per frame.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    requests: Mutex<Requests>,
+    wake: Notify,
+    face: Mutex<Face>,
+    /// No host, no shard: the owner may be let go.
+    pub(super) audience: Arc<Audience>,
+    idle: AtomicBool,
+}
+
+/// Requests not yet seen by the owner. Each shard and each kind has one place: a newer request takes the older one's.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    pub(super) shards: BTreeMap<ShardId, Want>,
+    pub(super) host: Option<(Host, Feed)>,
+    pub(super) end: Option<Ended>,
+    pub(super) closed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Want {
+    Subscribe,
+    Unsubscribe,
+}
+
+/// What a broadcast shows of itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Face {
+    pub(super) state: State,
+    pub(super) since: Option<SystemTime>,
+    pub(super) host: Option<HostStatus>,
+    pub(super) tracks: Vec<TrackStatus>,
+    pub(super) reasons: Vec<Reason>,
+}
+
+/// Sums over all broadcasts since the start of the process.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) publications_opened: AtomicU64,
+    pub(super) publications_closed: AtomicU64,
+    pub(super) takeovers: AtomicU64,
+    pub(super) refused: Mutex<BTreeMap<&'static str, u64>>,
+    pub(super) video_frames: AtomicU64,
+    pub(super) audio_frames: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    pub(super) broken: AtomicU64,
+    pub(super) overruns: AtomicU64,
+    pub(super) jumps: AtomicU64,
+    pub(super) shard_full: AtomicU64,
+}
+
+impl Desk {
+    /// Leaves a request and wakes the owner.
+    pub(super) fn request(&self, change: impl FnOnce(&mut Requests)) {
+        change(&mut lock(&self.requests));
+        self.idle.store(false, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn face(&self) -> Face {
+        lock(&self.face).clone()
+    }
+
+    pub(super) fn state(&self) -> State {
+        lock(&self.face).state
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.idle.load(Ordering::Acquire)
+    }
+}
+
+impl Owner {
+    /// Runs until the desk is closed.
+    pub(super) async fn run(mut self) {
+        let desk = Arc::clone(&self.desk);
+        loop {
+            tokio::select! {
+                biased;
+                () = desk.wake.notified() => {
+                    if !self.requests() {
+                        return;
+                    }
+                }
+                Some((number, made)) = self.made.1.recv() => self.core.made(number, made),
+                queued = next(self.feed.as_mut()) => self.fed(queued),
+                () = until(self.core.poll_timeout()) => self.core.timeout(now()),
+            }
+            self.drain();
+            self.count();
+        }
+    }
+
+    /// Sees to what was left at the desk; `false` when it is closed.
+    fn requests(&mut self) -> bool {
+        let requests = std::mem::take(&mut *lock(&self.desk.requests));
+        if let Some(why) = requests.end {
+            self.drop_feed();
+            self.core.server_ends(why);
+            self.drain();
+        }
+        if let Some((host, feed)) = requests.host {
+            self.host_arrived(&host, feed);
+        }
+        for (shard, want) in requests.shards {
+            match want {
+                Want::Subscribe => self.core.subscribe(shard),
+                Want::Unsubscribe => self.core.unsubscribe(shard),
+            }
+        }
+        if requests.closed {
+            self.drop_feed();
+            self.core.server_ends(Ended::Shutdown);
+            self.drain();
+        }
+        self.show_idle();
+        !requests.closed
+    }
+
+    fn host_arrived(&mut self, host: &Host, feed: Feed) {
+        self.drop_feed();
+        self.feed = Some(feed);
+        self.core.host_arrived();
+        lock(&self.desk.face).host = Some(HostStatus {
+            key_id: host.key_id.clone(),
+            protocol: host.protocol,
+            peer: host.peer,
+            client: host.client.clone(),
+        });
+    }
+
+    fn fed(&mut self, queued: Option<Queued>) {
+        match queued {
+            Some(queued) => self.core.media(now(), queued.media),
+            None => {
+                let finish = self
+                    .feed
+                    .as_ref()
+                    .and_then(|feed| feed.finish.get().copied());
+                self.drop_feed();
+                self.core.host_left(now(), finish.unwrap_or(Finish::Lost));
+            }
+        }
+    }
+
+    fn drop_feed(&mut self) {
+        if self.feed.take().is_some() {
+            self.totals
+                .publications_closed
+                .fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Shard(shard, message) => {
+                    if !self.link.send(shard, message) {
+                        self.totals.shard_full.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+                Output::StartRendition(number, config) => {
+                    let results = self.made.0.clone();
+                    let deliver = move |made| results.try_send((number, made)).is_ok();
+                    self.rendition = Some(self.pool.opus(config, Box::new(deliver)));
+                }
+                Output::PushRendition(frame, received) => {
+                    if let Some(rendition) = &self.rendition {
+                        rendition.push(frame, received);
+                    }
+                }
+                Output::StopRendition => self.rendition = None,
+                Output::Event(what) => self.happened(what),
+            }
+        }
+    }
+
+    fn happened(&mut self, what: What) {
+        self.show(what);
+        self.log(what);
+        let event = Event {
+            channel: self.channel.clone(),
+            broadcast: self.id,
+            what,
+        };
+        // Nobody listens: nothing is lost.
+        let _ = self.events.send(event);
+    }
+
+    fn show(&self, what: What) {
+        let mut face = lock(&self.desk.face);
+        face.state = self.core.state();
+        face.tracks = self.core.tracks().map(TrackStatus::of).collect();
+        face.reasons = self.core.reasons().collect();
+        match what {
+            What::Started => {
+                face.since = Some(SystemTime::now());
+                self.desk.audience.start_over();
+            }
+            What::Ended(_) => {
+                face.since = None;
+                face.host = None;
+            }
+            _ => {}
+        }
+        drop(face);
+        self.show_idle();
+    }
+
+    fn show_idle(&self) {
+        let idle = self.core.state() == State::Waiting && !self.core.has_shards();
+        self.desk.idle.store(idle, Ordering::Release);
+    }
+
+    fn log(&self, what: What) {
+        let (channel, broadcast) = (&self.channel, self.id.0);
+        match what {
+            What::Started => tracing::info!(%channel, broadcast, "broadcast started"),
+            What::Interrupted => {
+                tracing::info!(%channel, broadcast, "broadcast interrupted, waiting for the host");
+            }
+            What::Resumed => tracing::info!(%channel, broadcast, "broadcast resumed"),
+            What::TakenOver => {
+                tracing::info!(%channel, broadcast, "broadcast taken over by a newer host");
+            }
+            What::Ended(reason) => {
+                tracing::info!(%channel, broadcast, reason = reason.code(), "broadcast ended");
+            }
+            What::AdvisoryRaised(reason) => tracing::info!(
+                %channel,
+                broadcast,
+                reason = reason.code(),
+                hint = reason.obs_hint(),
+                "viewers can't play what the host sends: {reason}"
+            ),
+            What::AdvisoryCleared(reason) => {
+                tracing::info!(%channel, broadcast, reason = reason.code(), "viewers can play it again");
+            }
+            What::TracksChanged => {
+                for track in self.core.tracks() {
+                    let codec = track.codec.rfc6381();
+                    tracing::debug!(%channel, broadcast, track = track.id.0, name = track.codec.name(), codec, "track");
+                }
+            }
+        }
+    }
+
+    fn count(&mut self) {
+        let (before, overruns, jumps) = self.counted;
+        let counts = self.core.counts();
+        self.counted = (counts, self.core.overruns(), self.core.jumps());
+        let totals = &self.totals;
+        for (total, more) in [
+            (
+                &totals.video_frames,
+                counts.video_frames - before.video_frames,
+            ),
+            (
+                &totals.audio_frames,
+                counts.audio_frames - before.audio_frames,
+            ),
+            (&totals.bytes, counts.bytes - before.bytes),
+            (&totals.skipped, counts.skipped - before.skipped),
+            (&totals.broken, counts.broken - before.broken),
+            (&totals.overruns, self.counted.1 - overruns),
+            (&totals.jumps, self.counted.2 - jumps),
+        ] {
+            if more > 0 {
+                total.fetch_add(more, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+async fn next(feed: Option<&mut Feed>) -> Option<Queued> {
+    match feed {
+        Some(feed) => feed.media.recv().await,
+        None => pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => pending().await,
+    }
+}
+
+/// The shell's clock: tokio's, so that tests can stop it.
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Locks what no panic leaves half-changed: every section is a few plain assignments.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What renditions have made and the owner has not yet taken: 1.3 s of Opus.
+pub(super) const MADE_MAX: usize = 64;

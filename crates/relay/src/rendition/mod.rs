@@ -1,0 +1,83 @@
+//! Tracks made from tracks: the seam to the codecs, and the threads they run on.
+//!
+//! The relay names no codec library. Whoever wires the process gives the hub a [`Renditions`]; the hub starts one when
+//! a viewer needs it and stops it when the last such viewer is gone. Work is done on a small fixed number of threads
+//! ([`Pool`]); each rendition has a short queue of its own, and one that can't keep up loses its own input, counted.
+//! Nothing of it is on the way of the source's frames.
+
+mod pool;
+
+pub(crate) use pool::{Handle, Made};
+pub use pool::{Pool, PoolCounts, QUEUE_FRAMES_MAX};
+
+use std::fmt;
+
+use zongzi_media::{Frame, aac};
+
+use crate::playability::Reason;
+
+/// Makes Opus frames from another codec's frames. Called on one thread at a time.
+pub trait AudioRendition: Send {
+    /// Takes the next source frame (its times are on the broadcast's timeline) and appends to `out` what is ready:
+    /// Opus packets of 20 ms, 48 kHz, with times on the same timeline. The `track` of what comes out is ignored.
+    ///
+    /// # Errors
+    /// [`RenditionError::Frame`]: this frame was lost, go on. [`RenditionError::Unplayable`]: no frame of this track
+    /// will ever work.
+    fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError>;
+
+    /// The source has a gap: what is buffered inside belongs to the past.
+    fn restart(&mut self);
+}
+
+/// Opens renditions.
+pub trait Renditions: Send + Sync + 'static {
+    /// Opus, 48 kHz stereo, from AAC with this configuration.
+    ///
+    /// # Errors
+    /// When this AAC can't be decoded.
+    fn opus(&self, config: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable>;
+}
+
+/// Why a source can't be turned into what viewers play.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unplayable {
+    /// Spectral band replication, seen in the configuration or in the frames.
+    #[error("the audio is HE-AAC")]
+    HeAac,
+    /// Another kind of AAC, or a channel layout, that the decoder does not know; in its words.
+    #[error("{0}")]
+    Unsupported(String),
+    /// The codec itself could not be opened: broken on our side.
+    #[error("codec can't be opened: {0}")]
+    Codec(String),
+}
+
+impl Unplayable {
+    /// What viewers and hosts are told.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::HeAac => Reason::HeAac,
+            Self::Unsupported(_) | Self::Codec(_) => Reason::AudioCodec("AAC"),
+        }
+    }
+}
+
+/// Why a frame made no rendition.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RenditionError {
+    /// This frame only: broken bytes, as a rule.
+    #[error("frame can't be decoded: {0}")]
+    Frame(String),
+    /// The track as a whole.
+    #[error(transparent)]
+    Unplayable(#[from] Unplayable),
+}
+
+impl fmt::Debug for dyn AudioRendition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AudioRendition")
+    }
+}

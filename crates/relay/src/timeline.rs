@@ -1,0 +1,216 @@
+//! The broadcast's own timeline: continuous, whatever a host's timestamps do.
+//!
+//! A host stamps its frames as it likes: from zero, from its uptime, with a 32-bit wrap, with a step when its encoder
+//! restarts. Viewers must not see any of that. [`Timeline`] moves every host time by an offset so that what comes out
+//! goes on where it stood.
+//!
+//! **How sound and picture stay together.** An offset is found once for the whole publication (a *segment*). A track
+//! whose time jumps first tries the segment that another track has begun; only when that does not fit either does it
+//! begin a new one. So when picture and sound jump together, in either order and with frames of both in between, they
+//! keep the relation that the host's new times give them. A single track that jumps alone keeps an offset of its own.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use zongzi_media::{Frame, MediaTime, TrackId};
+
+/// Puts the frames of one broadcast on one continuous timeline, across all the hosts it has had.
+///
+/// Zero of the timeline is the epoch given to [`Timeline::new`]; a broadcast begins at the time that has passed since
+/// then, and each return of a host after a pause advances by the real time of the pause.
+#[derive(Debug)]
+pub struct Timeline {
+    epoch: Instant,
+    /// The newest segment's offset: what is added to host times, in microseconds. `None` until a host's first frame.
+    segment: Option<i64>,
+    /// Tracks of the present host, and those of earlier ones for their last time.
+    tracks: BTreeMap<TrackId, Place>,
+    /// Newest frame of all tracks and hosts: when it came and its time here.
+    newest: Option<(Instant, MediaTime)>,
+    jumps: u64,
+}
+
+/// Where a track stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// `None`: no frame from the present host yet.
+    offset: Option<i64>,
+    /// Decode time of its newest frame, on the timeline.
+    last: MediaTime,
+    /// When that one came.
+    came: Instant,
+    /// Its distance from the one before: the expected step.
+    step: Duration,
+}
+
+impl Timeline {
+    /// A timeline whose zero is `epoch`. All broadcasts and shards of a process share one epoch, so that sender
+    /// reports of sound and picture come from one clock (RTP.md 33).
+    pub fn new(epoch: Instant) -> Self {
+        Self {
+            epoch,
+            segment: None,
+            tracks: BTreeMap::new(),
+            newest: None,
+            jumps: 0,
+        }
+    }
+
+    /// A host begins (the first, one that returns, or another one): its times have nothing to do with those before.
+    pub fn restart(&mut self) {
+        self.segment = None;
+        for place in self.tracks.values_mut() {
+            place.offset = None;
+        }
+    }
+
+    /// Moves `frame`, which came at `now`, onto the timeline. Decode times of a track always increase, by
+    /// [`STEP_MIN`] at least.
+    pub fn place(&mut self, now: Instant, frame: &mut Frame) {
+        let delay = frame
+            .pts
+            .micros_since(frame.dts)
+            .clamp(-COMPOSITION_MAX, COMPOSITION_MAX);
+        let before = self.tracks.get(&frame.track).copied();
+        let offset = self.offset_for(now, frame, before.as_ref());
+        let mut dts = frame.dts.shifted(offset);
+        let mut step = STEP_FIRST;
+        if let Some(before) = &before {
+            dts = dts.max(before.last.saturating_add(STEP_MIN));
+            step = dts.saturating_since(before.last).min(STEP_MAX);
+        }
+        frame.dts = dts;
+        frame.pts = dts.shifted(delay);
+        if before.is_some() || self.tracks.len() < TRACKS_MAX {
+            let place = Place {
+                offset: Some(offset),
+                last: dts,
+                came: now,
+                step,
+            };
+            self.tracks.insert(frame.track, place);
+        }
+        if self.newest.is_none_or(|(_, newest)| newest <= dts) {
+            self.newest = Some((now, dts));
+        }
+    }
+
+    /// How often a host's times have jumped.
+    pub fn jumps(&self) -> u64 {
+        self.jumps
+    }
+
+    fn offset_for(&mut self, now: Instant, frame: &Frame, before: Option<&Place>) -> i64 {
+        let Some(segment) = self.segment else {
+            let offset = self.resume_at(now).micros_since(frame.dts);
+            self.segment = Some(offset);
+            return offset;
+        };
+        let own = before.and_then(|place| place.offset);
+        // Its own offset is tried first: at equal distance nothing changes.
+        let candidates = own.into_iter().chain([segment]);
+        let best = candidates
+            .filter_map(|offset| {
+                let distance = self.distance(now, frame.dts.shifted(offset), before)?;
+                Some((distance, offset))
+            })
+            .min_by_key(|(distance, _)| *distance);
+        if let Some((_, offset)) = best {
+            return offset;
+        }
+        self.jumps = self.jumps.saturating_add(1);
+        let offset = self.expected(now, before).micros_since(frame.dts);
+        self.segment = Some(offset);
+        offset
+    }
+
+    /// Where a new host's first frame goes: after what was there, by the real time since.
+    fn resume_at(&self, now: Instant) -> MediaTime {
+        match self.newest {
+            Some((came, newest)) => {
+                newest.saturating_add(now.saturating_duration_since(came).max(STEP_FIRST))
+            }
+            None => MediaTime::ZERO.saturating_add(now.saturating_duration_since(self.epoch)),
+        }
+    }
+
+    /// How far `mapped` is from what may be expected; `None` when that is a jump.
+    fn distance(&self, now: Instant, mapped: MediaTime, before: Option<&Place>) -> Option<u64> {
+        let mut nearest = None;
+        let own = before.filter(|place| place.offset.is_some());
+        if let Some(own) = own {
+            let back = own.last.saturating_since(mapped);
+            if back > BACKWARD_MAX {
+                return None;
+            }
+            nearest = ahead(mapped, own.last, now.saturating_duration_since(own.came))
+                .map(|ahead| ahead.max(back));
+        }
+        if let Some((came, newest)) = self.newest {
+            // Another track may lead or trail by the interleaving.
+            let elapsed = now.saturating_duration_since(came);
+            let behind = newest.saturating_since(mapped);
+            let by_newest = if own.is_none() && behind > FORWARD_MAX {
+                None
+            } else {
+                ahead(mapped, newest, elapsed)
+            };
+            let by_newest = by_newest.map(|ahead| {
+                if own.is_none() {
+                    ahead.max(behind)
+                } else {
+                    ahead
+                }
+            });
+            nearest = match (nearest, by_newest) {
+                (Some(one), _) => Some(one),
+                (None, other) => other,
+            };
+        }
+        nearest.map(|nearest| u64::try_from(nearest.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The time that continues a track best at a jump.
+    fn expected(&self, now: Instant, before: Option<&Place>) -> MediaTime {
+        match before {
+            Some(place) => {
+                let elapsed = now.saturating_duration_since(place.came);
+                // Arrival jitters more than a frame lasts; only a real pause is taken from the clock.
+                let step = if elapsed <= PAUSE_MIN {
+                    place.step
+                } else {
+                    elapsed
+                };
+                place.last.saturating_add(step)
+            }
+            None => self.resume_at(now),
+        }
+    }
+}
+
+/// How far `mapped` is past the span that has gone by since `last`; `None` when it is too far for one publication.
+fn ahead(mapped: MediaTime, last: MediaTime, elapsed: Duration) -> Option<Duration> {
+    let ahead = mapped.saturating_since(last).saturating_sub(elapsed);
+    (ahead <= FORWARD_MAX).then_some(ahead)
+}
+
+/// A step back by this much is clamped; a longer one is a jump. Encoders that correct their clock step by a frame or
+/// two.
+const BACKWARD_MAX: Duration = Duration::from_millis(250);
+/// A step ahead of real time by this much is kept (tracks of a host are interleaved that loosely, and begin apart); a
+/// longer one is a jump.
+const FORWARD_MAX: Duration = Duration::from_secs(5);
+/// Frames that come further apart than this are a pause, to be measured by the clock.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+/// Two frames of a track are at least this far apart: 90 ticks of the video clock, 48 of the audio clock.
+pub const STEP_MIN: Duration = Duration::from_millis(1);
+/// Taken for the length of a frame until two have been seen.
+const STEP_FIRST: Duration = Duration::from_millis(20);
+const STEP_MAX: Duration = Duration::from_secs(1);
+/// Composition offsets beyond this are absurd, in microseconds.
+const COMPOSITION_MAX: i64 = 5_000_000;
+/// Tracks remembered; a host has two, a multitrack one a handful.
+const TRACKS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,72 @@
+use std::time::{Duration, Instant};
+
+/// How fast a viewer gets what he has not yet: the newest group at his join, or again after a PLI (RTP.md 15).
+///
+/// A bucket of bytes that fills with time. A batch goes out whole as long as the bucket is not empty, and may leave it
+/// in debt. Live batches of a viewer who is at live are not paced.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    bytes_per_second: u64,
+    /// Bytes that may go now; negative: sent already and not yet due.
+    credit: i64,
+    at: Instant,
+}
+
+impl Pace {
+    /// For a backlog of `bytes` that play for `span`, to a viewer at `round_trip` (if known). The first batch goes at
+    /// once.
+    pub(crate) fn new(now: Instant, bytes: usize, span: Duration, round_trip: Option<Duration>) -> Self {
+        let bits_per_second = if round_trip.is_some_and(|time| time > FAR) {
+            FAR_BITS
+        } else if span <= SHORT_GROUP {
+            NEAR_BITS
+        } else {
+            let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8_000);
+            let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
+            (bits / millis).saturating_mul(TIMES_REAL).clamp(LEAST_BITS, NEAR_BITS)
+        };
+        Self {
+            bytes_per_second: bits_per_second / 8,
+            credit: BURST_BYTES,
+            at: now,
+        }
+    }
+
+    /// Whether a batch may go now.
+    pub(crate) fn ready(&mut self, now: Instant) -> bool {
+        let passed = now.saturating_duration_since(self.at).min(Duration::from_secs(1));
+        let micros = u64::try_from(passed.as_micros()).unwrap_or(0);
+        let earned = self.bytes_per_second * micros / 1_000_000;
+        // Time is spent only where it bought something, so that many short waits lose nothing.
+        if earned > 0 {
+            let earned = i64::try_from(earned).unwrap_or(i64::MAX);
+            self.credit = self.credit.saturating_add(earned).min(BURST_BYTES);
+            self.at = now;
+        }
+        self.credit > 0
+    }
+
+    /// A batch went.
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        self.credit = self.credit.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// When the next batch may go.
+    pub(crate) fn next(&self) -> Instant {
+        let debt = u64::try_from(1_i64.saturating_sub(self.credit)).unwrap_or(0);
+        let micros = debt.saturating_mul(1_000_000).div_ceil(self.bytes_per_second.max(1));
+        self.at + Duration::from_micros(micros).min(Duration::from_secs(10))
+    }
+}
+
+/// What goes at once, whatever the pace: 3 ms at 50 Mb/s, so that the shard need not wake for each frame.
+const BURST_BYTES: i64 = 20_000;
+const NEAR_BITS: u64 = 50_000_000;
+const FAR_BITS: u64 = 20_000_000;
+/// A group of a very small stream: at least as fast as this, a tick of 10 ms carries one packet.
+const LEAST_BITS: u64 = 1_000_000;
+/// A backlog that plays longer than this goes at a multiple of real time.
+const SHORT_GROUP: Duration = Duration::from_secs(2);
+const TIMES_REAL: u64 = 8;
+/// Viewers further away than this round trip would lose a burst behind one hole.
+const FAR: Duration = Duration::from_millis(100);

@@ -7,6 +7,7 @@
 
 mod admission;
 mod publish;
+pub mod rtmp;
 
 pub use admission::{Admitted, KeyCheck, KeyRefusal, StreamKey};
 pub use publish::{

@@ -1,0 +1,290 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::Instrument as _;
+use zongzi_rtmp::server::{Event, PublishRequest as Asked, Session};
+
+use super::{Close, Counters, Settings, socket, words};
+use crate::{Finish, KeyCheck, Media, Protocol, Publication, Publish, PublishRequest, StreamKey};
+
+/// What all connections have in common.
+#[derive(Debug)]
+pub(super) struct Shared<K, P> {
+    pub(super) settings: Settings,
+    pub(super) keys: Arc<K>,
+    pub(super) publish: Arc<P>,
+    pub(super) counters: Arc<Counters>,
+}
+
+/// One host's connection.
+pub(super) struct Connection<K, P> {
+    shared: Arc<Shared<K, P>>,
+    peer: SocketAddr,
+    stopped: watch::Receiver<bool>,
+}
+
+impl<K: KeyCheck, P: Publish> Connection<K, P> {
+    pub(super) fn new(
+        shared: Arc<Shared<K, P>>,
+        peer: SocketAddr,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self {
+            shared,
+            peer,
+            stopped,
+        }
+    }
+
+    /// Serves the connection to its end, and counts and logs how it ended.
+    pub(super) async fn serve(self, stream: TcpStream) {
+        let span = tracing::info_span!(
+            "host",
+            peer = %self.peer,
+            protocol = Protocol::Rtmp.as_str(),
+            channel = tracing::field::Empty,
+        );
+        async {
+            tracing::debug!("connected");
+            let reason = self.run(stream).await;
+            self.shared.counters.count_closed(reason);
+            tracing::debug!(reason = reason.as_str(), "closed");
+        }
+        .instrument(span)
+        .await;
+    }
+
+    async fn run(&self, mut stream: TcpStream) -> Close {
+        let mut seed = [0; 32];
+        if aws_lc_rs::rand::fill(&mut seed).is_err() || socket::prepare(&stream).is_err() {
+            return Close::Gone;
+        }
+        let mut session = Session::new(self.shared.settings.limits.clone(), seed);
+        let reason = self.talk(&mut stream, &mut session).await;
+        // The last word to the host, where there is one.
+        let write_timeout = self.shared.settings.write_timeout;
+        if socket::flush(&mut stream, &mut session, write_timeout)
+            .await
+            .is_ok()
+        {
+            socket::close(stream, self.shared.settings.linger).await;
+        }
+        reason
+    }
+
+    async fn talk(&self, stream: &mut TcpStream, session: &mut Session) -> Close {
+        let mut input = Input::new(PREAUTH_BUFFER_BYTES);
+        let mut stopped = self.stopped.clone();
+        let admission = timeout(
+            self.shared.settings.publish_deadline,
+            self.admit(stream, session, &mut input),
+        );
+        let admitted = tokio::select! {
+            admitted = admission => admitted.unwrap_or(Err(Close::Deadline)),
+            _ = stopped.wait_for(|stopped| *stopped) => Err(Close::Shutdown),
+        };
+        match admitted {
+            Ok(publication) => {
+                input.enlarge(BUFFER_BYTES);
+                let reason = self.publish(stream, session, &mut input, publication).await;
+                tracing::info!(reason = reason.as_str(), "host left");
+                reason
+            }
+            Err(reason) => reason,
+        }
+    }
+
+    /// From the first byte to `NetStream.Publish.Start`.
+    async fn admit(
+        &self,
+        stream: &mut TcpStream,
+        session: &mut Session,
+        input: &mut Input,
+    ) -> Result<P::Publication, Close> {
+        let asked = self.asked(stream, session, input).await?;
+        let key = StreamKey::new(asked.stream.expose().to_owned());
+        let refused = |(reason, words): (Close, String), session: &mut Session| {
+            tracing::info!(reason = reason.as_str(), "publish refused");
+            session.refuse_publish(&words);
+            reason
+        };
+        let checked = match key {
+            Some(key) => self.shared.keys.check(key, self.peer.ip()).await,
+            None => Err(crate::KeyRefusal::Unknown),
+        };
+        let admitted = checked.map_err(|refusal| refused(words::key_refused(&refusal), session))?;
+        tracing::Span::current().record("channel", admitted.channel.as_str());
+        let request = PublishRequest {
+            channel: admitted.channel,
+            key_id: admitted.key_id,
+            protocol: Protocol::Rtmp,
+            peer: self.peer,
+            client: asked.client,
+        };
+        let publication = self
+            .shared
+            .publish
+            .begin(request)
+            .await
+            .map_err(|refusal| refused(words::publish_refused(&refusal), session))?;
+        session.accept_publish();
+        socket::flush(stream, session, self.shared.settings.write_timeout).await?;
+        self.shared.counters.count_published();
+        tracing::info!("host publishes");
+        Ok(publication)
+    }
+
+    /// Handshake and commands up to `publish`.
+    async fn asked(
+        &self,
+        stream: &mut TcpStream,
+        session: &mut Session,
+        input: &mut Input,
+    ) -> Result<Asked, Close> {
+        loop {
+            input.advance(session)?;
+            socket::flush(stream, session, self.shared.settings.write_timeout).await?;
+            if let Some(Event::Publish(asked)) = session.poll_event() {
+                return Ok(asked);
+            }
+            if input.is_empty() && self.read(stream, input).await.is_none() {
+                return Err(Close::Gone);
+            }
+        }
+    }
+
+    /// From `NetStream.Publish.Start` to the end.
+    async fn publish(
+        &self,
+        stream: &mut TcpStream,
+        session: &mut Session,
+        input: &mut Input,
+        mut publication: P::Publication,
+    ) -> Close {
+        let mut stopped = self.stopped.clone();
+        let mut described = false;
+        loop {
+            if let Err(reason) = input.advance(session) {
+                publication.finish(Finish::Lost);
+                return reason;
+            }
+            if let Err(reason) =
+                socket::flush(stream, session, self.shared.settings.write_timeout).await
+            {
+                publication.finish(Finish::Lost);
+                return reason;
+            }
+            while let Some(event) = session.poll_event() {
+                let media = match event {
+                    Event::Track(track) => Media::Track(track),
+                    Event::Frame(frame) => Media::Frame(frame),
+                    Event::Unpublish => {
+                        publication.finish(Finish::Orderly);
+                        return Close::Orderly;
+                    }
+                    Event::Metadata(metadata) => {
+                        // gstreamer repeats it ten times a second.
+                        if !std::mem::replace(&mut described, true) {
+                            tracing::debug!(?metadata, "host describes its stream");
+                        }
+                        continue;
+                    }
+                    _ => continue,
+                };
+                if let Err(end) = publication.send(media).await {
+                    return told(session, end);
+                }
+            }
+            if !input.is_empty() {
+                continue;
+            }
+            tokio::select! {
+                biased;
+                end = publication.ended() => return told(session, end),
+                _ = stopped.wait_for(|stopped| *stopped) => {
+                    // The host will look for us again: its viewers keep the broadcast's grace time.
+                    publication.finish(Finish::Lost);
+                    return told(session, crate::End::Shutdown);
+                }
+                read = timeout(self.shared.settings.idle_timeout, self.read(stream, input)) => {
+                    let lost = match read {
+                        Ok(Some(())) => continue,
+                        Ok(None) => Close::Lost,
+                        Err(_) => Close::Idle,
+                    };
+                    publication.finish(Finish::Lost);
+                    return lost;
+                }
+            }
+        }
+    }
+
+    /// Cancel-safe. `None` when the connection has ended or is broken.
+    async fn read(&self, stream: &mut TcpStream, input: &mut Input) -> Option<()> {
+        let bytes = stream.read(&mut input.buffer).await.unwrap_or(0);
+        input.start = 0;
+        input.end = bytes;
+        self.shared.counters.count_received(bytes);
+        (bytes > 0).then_some(())
+    }
+}
+
+/// Tells the host that its publication was ended by the server.
+fn told(session: &mut Session, end: crate::End) -> Close {
+    let (reason, words) = words::ended(end);
+    session.end(words);
+    reason
+}
+
+/// What was read from the socket and not yet taken by the session.
+struct Input {
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    fn new(bytes: usize) -> Self {
+        Self {
+            buffer: vec![0; bytes],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    fn enlarge(&mut self, bytes: usize) {
+        self.buffer.resize(bytes, 0);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start >= self.end
+    }
+
+    /// Gives the session what it takes.
+    fn advance(&mut self, session: &mut Session) -> Result<(), Close> {
+        let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
+        match session.input(unread) {
+            Ok(used) => {
+                self.start = self.start.saturating_add(used);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::debug!(%error, "host broke the protocol or a limit");
+                Err(if error.is_limit() {
+                    Close::Limit
+                } else {
+                    Close::Protocol
+                })
+            }
+        }
+    }
+}
+
+/// Read buffer of a connection that has not published yet, in bytes: its handshake fits.
+const PREAUTH_BUFFER_BYTES: usize = 4 << 10;
+/// Read buffer of a host, in bytes: some 50 ms at 10 Mb/s.
+const BUFFER_BYTES: usize = 64 << 10;

@@ -1,3 +1,27 @@
-//! Channels, keys, store, counts, API, metrics page.
+//! The control plane: channels, stream keys, the store that holds them, and the metrics page.
+//!
+//! [`Control`] is what the command line and the server work with; behind it stands a [`store::Store`], today
+//! [`store::Sqlite`]. A server besides asks a [`KeyGate`] for each host and follows the store with a [`watch::Watch`],
+//! so that what another process changes (the command line, while the server runs) is known within a second.
+//!
+//! Nothing here runs per packet, and nothing here blocks a runtime's thread: the store works on a thread of its own.
 
 #![forbid(unsafe_code)]
+
+mod channel;
+mod control;
+mod gate;
+mod key;
+
+mod random;
+mod secret;
+pub mod store;
+mod text;
+pub mod watch;
+
+pub use channel::{Channel, InvalidTakeover, NewChannel, Takeover};
+pub use control::Control;
+pub use gate::{Admitted, GateStats, KeyGate, Refusal};
+pub use key::{InvalidKeyId, Key, KeyId, Minted, StreamKey};
+pub use secret::SecretError;
+pub use text::{InvalidText, Text};

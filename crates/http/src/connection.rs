@@ -1,4 +1,4 @@
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Where a request came from and which of the server's addresses it reached. [`crate::server`] puts it into the
 /// extensions of each request.
@@ -22,6 +22,17 @@ impl Connection {
     /// Whether the request never left the machine.
     pub fn is_loopback(&self) -> bool {
         self.peer.ip().is_loopback()
+    }
+}
+
+/// As whom an address is counted where each may have only so much: IPv4 by itself, IPv6 by its /64 network, since that is
+/// the least that one subscriber has. Loopback stays what it is.
+pub fn subscriber(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) if !v6.is_loopback() => {
+            IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64)))
+        }
+        address => address,
     }
 }
 

@@ -23,7 +23,7 @@ pub mod server;
 mod timestamp;
 pub mod whep;
 
-pub use connection::Connection;
+pub use connection::{Connection, subscriber};
 pub use fallback::with_fallbacks;
 pub use front::Front;
 pub use problem::Problem;

@@ -1,7 +1,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::connection::subscriber;
 
 /// The connections a listener has room for, in all and for each address.
 pub(super) struct Places {
@@ -85,13 +87,10 @@ fn lock(shared: &Mutex<Held>) -> MutexGuard<'_, Held> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As whom an address is counted: IPv4 by itself, IPv6 by its /64, since that is the least one subscriber has.
+/// In whose count an address stands; nobody's for loopback.
 fn source(peer: IpAddr) -> Option<IpAddr> {
-    match peer.to_canonical() {
-        ip if ip.is_loopback() => None,
-        IpAddr::V4(v4) => Some(IpAddr::V4(v4)),
-        IpAddr::V6(v6) => Some(IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (!0 << 64)))),
-    }
+    let subscriber = subscriber(peer);
+    (!subscriber.is_loopback()).then_some(subscriber)
 }
 
 #[cfg(test)]

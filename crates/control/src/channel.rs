@@ -1,0 +1,86 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use zongzi_http::Timestamp;
+use zongzi_media::ChannelName;
+
+use crate::Text;
+
+/// A channel as the store holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Channel {
+    /// Its name, which never changes.
+    #[serde(serialize_with = "name_as_text")]
+    pub name: ChannelName,
+    /// Its title, for people; may be empty.
+    pub title: Text,
+    /// Who wins when a second host comes.
+    pub takeover: Takeover,
+    /// When it was made.
+    pub created: Timestamp,
+    /// Counts its changes from 1.
+    pub version: u64,
+}
+
+/// What is needed to make a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewChannel {
+    /// Its name.
+    pub name: ChannelName,
+    /// Its title.
+    pub title: Text,
+    /// Who wins when a second host comes.
+    pub takeover: Takeover,
+}
+
+/// Who wins when a second host comes with a good key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Takeover {
+    /// The newest: an encoder that lost its network is never locked out by its own dead connection.
+    #[default]
+    Newest,
+    /// The first: a second host is refused as long as the first is there.
+    Refuse,
+}
+
+impl Takeover {
+    /// Its name in commands, JSON and the store.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// The text is not a [`Takeover`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("takeover is newest or refuse")]
+pub struct InvalidTakeover;
+
+impl FromStr for Takeover {
+    type Err = InvalidTakeover;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTakeover> {
+        [Self::Newest, Self::Refuse]
+            .into_iter()
+            .find(|takeover| takeover.as_str() == text)
+            .ok_or(InvalidTakeover)
+    }
+}
+
+impl fmt::Display for Takeover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Serializes a channel's name, which knows nothing of serde itself.
+pub(crate) fn name_as_text<S: Serializer>(
+    name: &ChannelName,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(name.as_str())
+}

@@ -1,0 +1,160 @@
+use std::path::Path;
+use std::time::SystemTime;
+
+use zongzi_http::Timestamp;
+use zongzi_media::ChannelName;
+
+use crate::gate::KeyGate;
+use crate::key::{Key, KeyId, Minted, StreamKey};
+use crate::secret::{Purpose, Secret};
+use crate::store::{Error, NewKey, Sqlite, Store};
+use crate::{Channel, NewChannel, Takeover, Text};
+
+/// Channels and keys, as the command line and the server work with them.
+#[derive(Debug, Clone)]
+pub struct Control<S> {
+    store: S,
+    secret: Secret,
+}
+
+/// How many rows are read from the store at once.
+const PAGE_ROWS: u32 = 1_000;
+
+impl Control<Sqlite> {
+    /// Opens the store in the data directory `dir`, making what is not there yet. It may be open in other processes.
+    ///
+    /// This blocks: call it at start.
+    ///
+    /// # Errors
+    /// When the directory, the secret or the store can't be used; the text names the file and what to do.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let secret = Secret::load_or_create(dir)?;
+        let store = Sqlite::open(dir, secret.hash(Purpose::Check, b""))?;
+        Ok(Self { store, secret })
+    }
+}
+
+impl<S: Store> Control<S> {
+    /// Makes the channel `demo` with a key, if this is the first start on this store.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn first_start(&self) -> Result<Option<Minted>, Error> {
+        let name = first_channel();
+        let channel = NewChannel {
+            name: name.clone(),
+            title: Text::default(),
+            takeover: Takeover::default(),
+        };
+        let (new, secret) = self.mint(name, Text::default());
+        let key = self.store.seed(channel, new, now()).await?;
+        Ok(key.map(|key| Minted { key, secret }))
+    }
+
+    /// Makes a channel.
+    ///
+    /// # Errors
+    /// When the name is taken, or the store fails.
+    pub async fn create_channel(&self, channel: NewChannel) -> Result<Channel, Error> {
+        self.store.create_channel(channel, now()).await
+    }
+
+    /// All channels, in the order of their names.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn channels(&self) -> Result<Vec<Channel>, Error> {
+        let mut all: Vec<Channel> = Vec::new();
+        loop {
+            let after = all.last().map(|channel| channel.name.clone());
+            let page = self.store.channels(after, PAGE_ROWS).await?;
+            if page.is_empty() {
+                return Ok(all);
+            }
+            all.extend(page);
+        }
+    }
+
+    /// Deletes a channel and its keys. A server that runs on this store ends the channel's broadcast within a second.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn delete_channel(&self, name: ChannelName) -> Result<(), Error> {
+        self.store.delete_channel(name, now()).await
+    }
+
+    /// Makes a stream key for a channel.
+    ///
+    /// # Errors
+    /// When there is no such channel, or the store fails.
+    pub async fn create_key(&self, channel: ChannelName, label: Text) -> Result<Minted, Error> {
+        let (new, secret) = self.mint(channel, label);
+        let key = self.store.create_key(new, now()).await?;
+        Ok(Minted { key, secret })
+    }
+
+    /// The keys of one channel or of all, revoked ones too, the oldest first.
+    ///
+    /// # Errors
+    /// When there is no such channel, or the store fails.
+    pub async fn keys(&self, channel: Option<ChannelName>) -> Result<Vec<Key>, Error> {
+        if let Some(name) = &channel
+            && self.store.channel(name.clone()).await?.is_none()
+        {
+            return Err(Error::ChannelUnknown(name.clone()));
+        }
+        let mut all: Vec<Key> = Vec::new();
+        loop {
+            let after = all.last().map(|key| key.id.clone());
+            let page = self.store.keys(channel.clone(), after, PAGE_ROWS).await?;
+            if page.is_empty() {
+                break;
+            }
+            all.extend(page);
+        }
+        all.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        Ok(all)
+    }
+
+    /// Revokes a key. A server that runs on this store ends the session that it opened within a second.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn revoke_key(&self, id: KeyId) -> Result<Key, Error> {
+        self.store.revoke_key(id, now()).await
+    }
+
+    /// The store behind it.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
+    fn mint(&self, channel: ChannelName, label: Text) -> (NewKey, StreamKey) {
+        let secret = StreamKey::random();
+        let new = NewKey {
+            id: KeyId::random(),
+            channel,
+            hash: self
+                .secret
+                .hash(Purpose::StreamKey, secret.expose().as_bytes()),
+            prefix: secret.prefix(),
+            label,
+        };
+        (new, secret)
+    }
+}
+
+impl<S: Store + Clone> Control<S> {
+    /// The gate that hosts' keys are checked at.
+    pub fn gate(&self) -> KeyGate<S> {
+        KeyGate::new(self.store.clone(), self.secret.clone())
+    }
+}
+
+fn first_channel() -> ChannelName {
+    "demo".parse().expect("four letters are a channel's name")
+}
+
+fn now() -> Timestamp {
+    SystemTime::now().into()
+}

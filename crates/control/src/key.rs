@@ -1,0 +1,163 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use zongzi_http::Timestamp;
+use zongzi_media::ChannelName;
+
+use crate::channel::name_as_text;
+use crate::{Text, random};
+
+/// The secret that a host types into its encoder. Shown once, when it is made; never printed by `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StreamKey(String);
+
+impl StreamKey {
+    /// How every key begins, so that people and scanners know one when they see it.
+    pub const START: &'static str = "sk_";
+    /// Random bytes in a key: 160 bits, which no one guesses.
+    const RANDOM_BYTES: usize = 20;
+    /// Characters of a key that may be shown to tell keys apart. Four of them after the start leave 140 bits.
+    const SHOWN_CHARS: usize = Self::START.len() + 4;
+
+    /// Makes a new one.
+    pub(crate) fn random() -> Self {
+        Self(format!(
+            "{}{}",
+            Self::START,
+            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
+        ))
+    }
+
+    /// The secret itself, to show it once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// The part of it that may be shown for good.
+    pub(crate) fn prefix(&self) -> String {
+        self.0.chars().take(Self::SHOWN_CHARS).collect()
+    }
+}
+
+impl fmt::Debug for StreamKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StreamKey(…)")
+    }
+}
+
+/// A key's public name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(String);
+
+/// The text is not a [`KeyId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a key's id begins with key_, as `zongzi key list` shows it")]
+pub struct InvalidKeyId;
+
+impl KeyId {
+    const START: &'static str = "key_";
+    /// Random bytes in an id: 80 bits keep ids apart without a counter.
+    const RANDOM_BYTES: usize = 10;
+    const LEN_MAX: usize = 64;
+
+    /// Makes a new one.
+    pub(crate) fn random() -> Self {
+        Self(format!(
+            "{}{}",
+            Self::START,
+            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
+        ))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = InvalidKeyId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let rest = text.strip_prefix(Self::START).ok_or(InvalidKeyId)?;
+        let good = !rest.is_empty() && text.len() <= Self::LEN_MAX && rest.bytes().all(plain);
+        if good {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidKeyId)
+        }
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for KeyId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A stream key as the store holds it: everything but the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Key {
+    /// Its public name.
+    pub id: KeyId,
+    /// The one channel that it opens.
+    #[serde(serialize_with = "name_as_text")]
+    pub channel: ChannelName,
+    /// How the secret begins, to tell keys apart.
+    pub prefix: String,
+    /// What its owner calls it; may be empty.
+    pub label: Text,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When a host last came with it, to the minute.
+    pub last_used: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked: Option<Timestamp>,
+}
+
+/// A key that was just made, with its secret, which can't be had again.
+#[derive(Debug, Clone)]
+pub struct Minted {
+    /// The key.
+    pub key: Key,
+    /// Its secret.
+    pub secret: StreamKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_differ_and_show_only_their_beginning() {
+        let (one, other) = (StreamKey::random(), StreamKey::random());
+        assert_ne!(one, other);
+        assert_eq!(one.expose().len(), "sk_".len() + 32);
+        assert!(one.expose().starts_with(&one.prefix()));
+        assert_eq!(one.prefix().len(), 7);
+        assert_eq!(format!("{one:?}"), "StreamKey(…)");
+    }
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let id = KeyId::random();
+        assert_eq!(id.as_str().parse(), Ok(id));
+        for bad in [
+            "",
+            "key_",
+            "sk_abc",
+            "key_A",
+            &format!("key_{}", "a".repeat(64)),
+        ] {
+            assert_eq!(bad.parse::<KeyId>(), Err(InvalidKeyId), "{bad}");
+        }
+    }
+}

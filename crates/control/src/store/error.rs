@@ -1,0 +1,81 @@
+use std::path::PathBuf;
+
+use zongzi_media::ChannelName;
+
+use crate::KeyId;
+use crate::secret::SecretError;
+
+/// Why the store could not do what it was asked. The text is for the operator and names what to mend.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The name is taken.
+    #[error("channel {0} exists already")]
+    ChannelExists(ChannelName),
+    /// There is no such channel.
+    #[error("there is no channel {0}")]
+    ChannelUnknown(ChannelName),
+    /// There is no such key.
+    #[error("there is no key {0}")]
+    KeyUnknown(KeyId),
+    /// The store holds as much as it may.
+    #[error("there are {max} {what} already, the limit; delete some first")]
+    Limit {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        max: u32,
+    },
+    /// Too many requests wait for the store.
+    #[error("the store has too much to do; try again in a moment")]
+    Busy,
+    /// Another process holds the store for too long.
+    #[error("{} is locked by another program; is a backup or an sqlite3 shell open on it?", .0.display())]
+    Locked(PathBuf),
+    /// The disk is full.
+    #[error("can't write {}: the disk is full", .0.display())]
+    DiskFull(PathBuf),
+    /// The file or its directory can't be opened or written.
+    #[error("can't open or write {}: {why}; check its owner and permissions", path.display())]
+    Unwritable {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        why: String,
+    },
+    /// The file is not a sound store.
+    #[error("{} is damaged or no Zongzi store ({why}); put back your backup", path.display())]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// What was seen.
+        why: String,
+    },
+    /// The file was written by a later version.
+    #[error("{} was written by a newer Zongzi (schema {found}, this one knows {known}); update this program", path.display())]
+    TooNew {
+        /// Which file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// The newest schema that this program knows.
+        known: i64,
+    },
+    /// The secret file belongs to another store.
+    #[error("{} and the key-secret beside it do not belong together; put back both from one backup", .0.display())]
+    ForeignSecret(PathBuf),
+    /// The server's secret can't be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The store's thread has ended.
+    #[error("the store is closed")]
+    Closed,
+    /// SQLite said something else.
+    #[error("{}: {source}", path.display())]
+    Other {
+        /// Which file.
+        path: PathBuf,
+        /// What it said.
+        source: rusqlite::Error,
+    },
+}

@@ -1,0 +1,152 @@
+//! Where channels and keys are kept.
+
+mod error;
+mod sqlite;
+
+use zongzi_http::Timestamp;
+use zongzi_media::ChannelName;
+
+pub use error::Error;
+pub use sqlite::Sqlite;
+
+use crate::{Channel, Key, KeyId, NewChannel, Text};
+
+/// The most channels in a store: a page of them in memory is what every server holds.
+pub const CHANNELS_MAX: u32 = 100_000;
+/// The most keys of a channel that are not revoked.
+pub const KEYS_MAX: u32 = 1_000;
+/// How long the log of changes is kept. A server that could not read it for this long must be started anew.
+pub const CHANGES_KEPT_DAYS: u64 = 7;
+
+/// What is needed to make a key. The secret itself never reaches the store.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// Its public name.
+    pub id: KeyId,
+    /// The channel that it opens.
+    pub channel: ChannelName,
+    /// The keyed hash of its secret.
+    pub hash: [u8; 32],
+    /// How the secret begins.
+    pub prefix: String,
+    /// What its owner calls it.
+    pub label: Text,
+}
+
+/// Something that happened to the store, by whichever process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// A channel was made.
+    ChannelCreated(ChannelName),
+    /// A channel and its keys are gone.
+    ChannelDeleted(ChannelName),
+    /// A key was made.
+    KeyCreated {
+        /// The channel that it opens.
+        channel: ChannelName,
+        /// Its id.
+        key: KeyId,
+    },
+    /// A key opens nothing any more.
+    KeyRevoked {
+        /// The channel that it opened.
+        channel: ChannelName,
+        /// Its id.
+        key: KeyId,
+    },
+}
+
+/// A place in the log of changes. Later changes have greater numbers, in every process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Sequence(pub i64);
+
+/// Keeps channels, keys, and a log of what changed.
+///
+/// Each call is one transaction: when it has returned, its effect is on disk and every other process sees it; when it has
+/// failed, it has no effect. The log of changes lets several servers follow one store. Nothing in this trait asks for
+/// SQLite: another database stands behind it as well.
+pub trait Store: Send + Sync + 'static {
+    /// Makes a channel.
+    fn create_channel(
+        &self,
+        channel: NewChannel,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Channel, Error>> + Send;
+
+    /// One channel.
+    fn channel(
+        &self,
+        name: ChannelName,
+    ) -> impl Future<Output = Result<Option<Channel>, Error>> + Send;
+
+    /// Channels in the order of their names, from behind `after`, at most `limit`.
+    fn channels(
+        &self,
+        after: Option<ChannelName>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Channel>, Error>> + Send;
+
+    /// Deletes a channel and its keys.
+    fn delete_channel(
+        &self,
+        name: ChannelName,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Makes a key.
+    fn create_key(
+        &self,
+        key: NewKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Key, Error>> + Send;
+
+    /// Keys of one channel or of all in the order of their ids, from behind `after`, at most `limit`, revoked ones too.
+    fn keys(
+        &self,
+        channel: Option<ChannelName>,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Key>, Error>> + Send;
+
+    /// Revokes a key. Revoking it again changes nothing.
+    fn revoke_key(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Key, Error>> + Send;
+
+    /// The key with this hash, unless it is revoked, and its channel.
+    ///
+    /// What is looked up is a keyed hash, so how long the look-up takes says nothing of the key.
+    fn find_key(
+        &self,
+        hash: [u8; 32],
+    ) -> impl Future<Output = Result<Option<(KeyId, Channel)>, Error>> + Send;
+
+    /// Notes that a key was used.
+    fn touch_key(
+        &self,
+        id: KeyId,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// The end of the log.
+    fn last_change(&self) -> impl Future<Output = Result<Sequence, Error>> + Send;
+
+    /// Changes behind `since`, the oldest first, at most `limit`.
+    fn changes(
+        &self,
+        since: Sequence,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<(Sequence, Change)>, Error>> + Send;
+
+    /// Makes the first channel and its key, the first time this is called on a store and never again, even if they are
+    /// deleted. Says whether it did.
+    fn seed(
+        &self,
+        channel: NewChannel,
+        key: NewKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Key>, Error>> + Send;
+}

@@ -1,0 +1,106 @@
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
+use zongzi_http::Timestamp;
+use zongzi_media::ChannelName;
+
+use super::changes;
+use super::failure::Failure;
+use crate::store::{CHANNELS_MAX, Change, Error};
+use crate::{Channel, NewChannel};
+
+pub(super) fn create(
+    transaction: &Transaction<'_>,
+    new: NewChannel,
+    now: Timestamp,
+) -> Result<Channel, Failure> {
+    if one(transaction, &new.name)?.is_some() {
+        return Err(Error::ChannelExists(new.name).into());
+    }
+    let count: u32 = transaction.query_row("SELECT count(*) FROM channel", [], |row| row.get(0))?;
+    if count >= CHANNELS_MAX {
+        return Err(Error::Limit {
+            what: "channels",
+            max: CHANNELS_MAX,
+        }
+        .into());
+    }
+    transaction.execute(
+        "INSERT INTO channel (name, title, takeover, created_ms, version) VALUES (?1, ?2, ?3, ?4, 1)",
+        (new.name.as_str(), new.title.as_str(), new.takeover.as_str(), ms(now)),
+    )?;
+    changes::note(transaction, &Change::ChannelCreated(new.name.clone()), now)?;
+    Ok(Channel {
+        name: new.name,
+        title: new.title,
+        takeover: new.takeover,
+        created: now,
+        version: 1,
+    })
+}
+
+pub(super) fn one(connection: &Connection, name: &ChannelName) -> Result<Option<Channel>, Failure> {
+    let row = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM channel WHERE name = ?1"))?
+        .query_row([name.as_str()], |row| Ok(read(row, 0)))
+        .optional()?;
+    row.transpose()
+}
+
+pub(super) fn list(
+    connection: &Connection,
+    after: Option<&ChannelName>,
+    limit: u32,
+) -> Result<Vec<Channel>, Failure> {
+    let after = after.map_or("", ChannelName::as_str);
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM channel WHERE name > ?1 ORDER BY name LIMIT ?2"
+        ))?
+        .query_map((after, limit), |row| Ok(read(row, 0)))?
+        .map(|row| row?)
+        .collect()
+}
+
+pub(super) fn delete(
+    transaction: &Transaction<'_>,
+    name: ChannelName,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let deleted = transaction.execute("DELETE FROM channel WHERE name = ?1", [name.as_str()])?;
+    if deleted == 0 {
+        return Err(Error::ChannelUnknown(name).into());
+    }
+    changes::note(transaction, &Change::ChannelDeleted(name), now)
+}
+
+/// The columns that [`read`] reads, in its order.
+pub(super) const COLUMNS: &str =
+    "channel.name, channel.title, channel.takeover, channel.created_ms, channel.version";
+
+/// Reads a channel from the columns of a row that begin at `first`.
+pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Channel, Failure> {
+    let text = |index: usize| {
+        row.get_ref(first + index)?
+            .as_str()
+            .map_err(rusqlite::Error::from)
+    };
+    Ok(Channel {
+        name: text(0)?.parse().map_err(Failure::unsound("channel name"))?,
+        title: text(1)?.parse().map_err(Failure::unsound("title"))?,
+        takeover: text(2)?.parse().map_err(Failure::unsound("takeover"))?,
+        created: timestamp(row.get(first + 3)?)?,
+        version: u64::try_from(row.get::<_, i64>(first + 4)?)
+            .map_err(Failure::unsound("version"))?,
+    })
+}
+
+/// An instant as it is stored.
+pub(super) fn ms(at: Timestamp) -> i64 {
+    i64::try_from(at.unix_ms()).expect("the year 9999 fits")
+}
+
+/// An instant as it was stored.
+pub(super) fn timestamp(ms: i64) -> Result<Timestamp, Failure> {
+    u64::try_from(ms)
+        .map(Timestamp::from_unix_ms)
+        .map_err(Failure::unsound("time"))
+}

@@ -1,0 +1,205 @@
+mod changes;
+mod channels;
+mod failure;
+mod keys;
+mod schema;
+mod seed;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::oneshot;
+use zongzi_http::Timestamp;
+use zongzi_media::ChannelName;
+
+use self::failure::Failure;
+use super::{Change, Error, NewKey, Sequence, Store};
+use crate::{Channel, Key, KeyId, NewChannel};
+
+/// A store in one SQLite file, used by several processes at once: a server and the command line.
+///
+/// All work is done on one thread of its own, in the order it was asked for. Write-ahead logging lets other processes read
+/// while one writes; each commit is synced, so that what was acknowledged survives `kill -9` and a power cut.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    jobs: SyncSender<Job>,
+    path: Arc<Path>,
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// How many requests may wait for the store's thread. At 0.1 ms each, the last of them waits a tenth of a second.
+const JOBS_MAX: usize = 1_024;
+/// How long a write waits for another process's write to end.
+const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
+
+impl Sqlite {
+    /// The file's name in the data directory.
+    pub const FILE: &'static str = "zongzi.sqlite3";
+
+    /// Opens the store in `dir`, which must exist, bringing its schema up to date. `check` stands for the secret that
+    /// hashes keys: a store remembers its own.
+    ///
+    /// This blocks, for as long as a big file takes to be checked: call it at start.
+    ///
+    /// # Errors
+    /// When the file can't be opened, is damaged, too new, or belongs to another secret.
+    pub fn open(dir: &Path, check: [u8; 32]) -> Result<Self, Error> {
+        let path: Arc<Path> = dir.join(Self::FILE).into();
+        let connection = prepare(&path, check).map_err(|failure| failure.at(&path))?;
+        let (jobs, waiting) = sync_channel(JOBS_MAX);
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || work(connection, &waiting))
+            .map_err(|error| Error::Unwritable {
+                path: path.to_path_buf(),
+                why: error.to_string(),
+            })?;
+        Ok(Self { jobs, path })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs `work` on the store's thread in a transaction that is committed if it succeeds.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.run(move |connection| {
+            // Immediate: a transaction that begins by reading could not wait for another writer later.
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = work(&transaction)?;
+            transaction.commit()?;
+            Ok(value)
+        })
+        .await
+    }
+
+    /// Runs `work` on the store's thread. If the caller goes away meanwhile, the work is done all the same.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // Nobody may be waiting any more.
+            let _ = reply.send(work(connection));
+        });
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => Error::Busy,
+            TrySendError::Disconnected(_) => Error::Closed,
+        })?;
+        match answer.await {
+            Ok(result) => result.map_err(|failure| failure.at(&self.path)),
+            Err(_closed) => Err(Error::Closed),
+        }
+    }
+}
+
+fn prepare(path: &Path, check: [u8; 32]) -> Result<Connection, Failure> {
+    let mut connection = Connection::open(path)?;
+    connection.busy_timeout(LOCK_WAIT_MAX)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if verdict != "ok" {
+        let path = PathBuf::from(path);
+        return Err(Error::Corrupt { path, why: verdict }.into());
+    }
+    schema::migrate(&mut connection, path)?;
+    schema::belongs_together(&connection, path, check)?;
+    Ok(connection)
+}
+
+fn work(mut connection: Connection, waiting: &Receiver<Job>) {
+    for job in waiting {
+        job(&mut connection);
+    }
+}
+
+impl Store for Sqlite {
+    async fn create_channel(&self, channel: NewChannel, now: Timestamp) -> Result<Channel, Error> {
+        self.write(move |transaction| channels::create(transaction, channel, now))
+            .await
+    }
+
+    async fn channel(&self, name: ChannelName) -> Result<Option<Channel>, Error> {
+        self.run(move |connection| channels::one(connection, &name))
+            .await
+    }
+
+    async fn channels(
+        &self,
+        after: Option<ChannelName>,
+        limit: u32,
+    ) -> Result<Vec<Channel>, Error> {
+        self.run(move |connection| channels::list(connection, after.as_ref(), limit))
+            .await
+    }
+
+    async fn delete_channel(&self, name: ChannelName, now: Timestamp) -> Result<(), Error> {
+        self.write(move |transaction| channels::delete(transaction, name, now))
+            .await
+    }
+
+    async fn create_key(&self, key: NewKey, now: Timestamp) -> Result<Key, Error> {
+        self.write(move |transaction| keys::create(transaction, key, now))
+            .await
+    }
+
+    async fn keys(
+        &self,
+        channel: Option<ChannelName>,
+        after: Option<KeyId>,
+        limit: u32,
+    ) -> Result<Vec<Key>, Error> {
+        self.run(move |connection| keys::list(connection, channel.as_ref(), after.as_ref(), limit))
+            .await
+    }
+
+    async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<Key, Error> {
+        self.write(move |transaction| keys::revoke(transaction, id, now))
+            .await
+    }
+
+    async fn find_key(&self, hash: [u8; 32]) -> Result<Option<(KeyId, Channel)>, Error> {
+        self.run(move |connection| keys::find(connection, hash))
+            .await
+    }
+
+    async fn touch_key(&self, id: KeyId, now: Timestamp) -> Result<(), Error> {
+        self.write(move |transaction| keys::touch(transaction, &id, now))
+            .await
+    }
+
+    async fn last_change(&self) -> Result<Sequence, Error> {
+        self.run(|connection| changes::last(connection)).await
+    }
+
+    async fn changes(&self, since: Sequence, limit: u32) -> Result<Vec<(Sequence, Change)>, Error> {
+        self.run(move |connection| changes::since(connection, since, limit))
+            .await
+    }
+
+    async fn seed(
+        &self,
+        channel: NewChannel,
+        key: NewKey,
+        now: Timestamp,
+    ) -> Result<Option<Key>, Error> {
+        self.write(move |transaction| seed::seed(transaction, channel, key, now))
+            .await
+    }
+}
+
+#[cfg(test)]
+mod tests;

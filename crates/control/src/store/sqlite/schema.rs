@@ -52,7 +52,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fa
         return Err(Error::TooNew {
             path: path.to_owned(),
             found,
-            known,
+            known: NEWEST,
         }
         .into());
     }

@@ -1,0 +1,447 @@
+//! A host publishes, a viewer watches: what he sees and hears is read out of the browser and judged.
+//!
+//! The clip's pictures carry their number, its sound ticks on each second (`zongzi_tests::source`). A tap between host
+//! and server notes when each picture reached the server, so that every shown picture has an age.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use zongzi_tests::browser::{Browser, Options};
+use zongzi_tests::ffmpeg::{Host, Publish};
+use zongzi_tests::reading::{self, Report, Track};
+use zongzi_tests::server::Server;
+use zongzi_tests::source::{Clip, FPS};
+use zongzi_tests::tap::Tap;
+use zongzi_tests::{note, place, wait};
+
+/// Within which a page shows something, on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+/// The first picture comes within this of the POST, in milliseconds.
+const JOIN_MS_MAX: f64 = 2_000.0;
+/// Pictures are not older than this when they are shown, in milliseconds.
+const AGE_MS_MAX: f64 = 1_500.0;
+/// Pictures that may stay unshown in [`WATCHED_SECONDS`] at live: a browser that shares two cores misses one now and then.
+const UNSHOWN_MAX: u32 = 3;
+/// Sound and picture are no further apart than this, in milliseconds.
+const SOUND_MS_MAX: f64 = 80.0;
+/// What the way of reading may add to sound against picture by itself, in milliseconds; more, and it measures nothing.
+const OFFSET_MS_MAX: f64 = 60.0;
+const WATCHED_SECONDS: u32 = 20;
+
+#[test]
+fn a_viewer_sees_every_picture_and_hears_the_sound_with_it() {
+    let offset = offset_of_reading();
+    let server = Server::start();
+    let tap = Tap::before(server.ready.rtmp);
+    let _host = Host::publish(&Clip::FULL.file(), &tap.rtmp_url(), &server.key("demo").key);
+    server.wait_live("demo");
+
+    let mut browser = Browser::start();
+    assert_eq!(browser.open(&server.url("/watch/demo")), 200);
+    watch(&mut browser, WATCHED_SECONDS + 2);
+    let report = browser.report();
+    let shown = browser.shown();
+
+    judge_pictures(&report, &tap.passed(), WATCHED_SECONDS);
+    judge_sound(&report, offset);
+    assert_eq!(shown.sessions, 1, "the player reconnected");
+    assert!(
+        shown.words.contains("Live") && shown.words.contains("1 watching"),
+        "{}",
+        shown.words
+    );
+    assert_eq!(server.status("demo")["viewers"], 1);
+    // The count falls when the viewer says goodbye, not by a time-out.
+    browser.open("about:blank");
+    server.wait_status("demo", "no viewer", |status| status["viewers"] == 0);
+}
+
+#[test]
+fn sound_of_44100_hz_mono_is_heard_with_its_picture() {
+    let offset = offset_of_reading();
+    let clip = Clip {
+        sound: (44_100, 1),
+        ..Clip::SMALL
+    };
+    let (_server, report, passed) = publish_and_watch(&clip, Publish::default(), 12);
+    judge_pictures(&report, &passed, 8);
+    judge_sound(&report, offset);
+}
+
+#[test]
+fn keyframes_eight_seconds_apart_do_not_delay_the_first_picture() {
+    let clip = Clip {
+        gop: 8 * FPS,
+        ..Clip::SMALL
+    };
+    let (server, host, tap) = publish(&clip, Publish::default());
+    // Six seconds into the group there is no keyframe for two more.
+    wait::until("the seventh second", SOON, || {
+        (tap.passed().len() > 6 * 30).then_some(())
+    });
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 12);
+    judge_pictures(&browser.report(), &tap.passed(), 8);
+    drop(host);
+}
+
+#[test]
+fn video_alone_plays() {
+    let (_server, report, passed) = publish_and_watch(
+        &Clip::SMALL,
+        Publish {
+            options: &["-an"],
+            ..Publish::default()
+        },
+        10,
+    );
+    judge_pictures(&report, &passed, 6);
+    assert!(report.ticks.is_empty(), "{:?}", report.ticks);
+}
+
+#[test]
+fn sound_alone_plays_and_the_page_says_so() {
+    let (server, _host, _tap) = publish(
+        &Clip::SMALL,
+        Publish {
+            options: &["-vn"],
+            ..Publish::default()
+        },
+    );
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_shown("five ticks", SOON, |shown| {
+        shown.state == "live" && shown.ticks >= 5
+    });
+    let report = browser.report();
+    assert!(shown.words.contains("Sound only"), "{}", shown.words);
+    assert_eq!((report.audio.packets_lost, report.pictures.len()), (0, 0));
+    assert!(consecutive(&report), "{:?}", report.ticks);
+}
+
+#[test]
+fn a_viewer_who_came_before_the_host_sees_him_come() {
+    let server = Server::start();
+    let key = server.key("demo");
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_state("waiting", SOON);
+    assert!(
+        shown.words.contains("Waiting for the host"),
+        "{}",
+        shown.words
+    );
+    assert_eq!(
+        server.status("demo")["viewers"],
+        0,
+        "who waits is not a viewer of a broadcast"
+    );
+
+    let tap = Tap::before(server.ready.rtmp);
+    let _host = Host::publish(&Clip::SMALL.file(), &tap.rtmp_url(), &key.key);
+    watch(&mut browser, 10);
+    let report = browser.report();
+    judge_stream(&report, &tap.passed(), 6);
+    let first = report.pictures.first().expect("pictures were shown");
+    assert!(
+        first.number < 3 * FPS,
+        "the first {} pictures were not shown to him",
+        first.number
+    );
+    assert_eq!(
+        browser.shown().sessions,
+        1,
+        "the waiting session is the one that plays"
+    );
+}
+
+#[test]
+fn a_host_who_stops_and_starts_again_finds_his_viewers_there() {
+    let server = Server::start();
+    let key = server.key("demo");
+    let host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key.key);
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 4);
+
+    // First he vanishes, then he ends in good order; each time the same session goes on with picture and sound.
+    host.crash();
+    server.wait_status("demo", "interrupted", |status| {
+        status["state"] == "interrupted"
+    });
+    let shown = browser.wait_state("waiting", SOON);
+    assert!(
+        shown.words.contains("connection dropped"),
+        "{}",
+        shown.words
+    );
+    let other = Clip {
+        size: (960, 540),
+        sound: (44_100, 1),
+        ..Clip::SMALL
+    };
+    let host = Host::publish(&other.file(), &server.rtmp_url(), &key.key);
+    goes_on(&mut browser);
+    host.stop();
+    browser.wait_shown("the pictures to end", SOON, |shown| shown.state != "live");
+    let _host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key.key);
+    goes_on(&mut browser);
+
+    let report = browser.report();
+    assert_eq!(browser.shown().sessions, 1, "the player reconnected");
+    assert_eq!(
+        (
+            report.video.packets_lost,
+            report.audio.packets_lost,
+            report.unreadable
+        ),
+        (0, 0, 0)
+    );
+    assert_eq!(
+        report.backwards(),
+        2,
+        "each new run of the clip begins at its front, and nothing else goes back"
+    );
+}
+
+#[test]
+fn a_second_host_with_a_good_key_takes_over() {
+    let server = Server::start();
+    let mut first = Host::publish(
+        &Clip::SMALL.file(),
+        &server.rtmp_url(),
+        &server.key("demo").key,
+    );
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 2);
+    let key = server.key("demo");
+    let mut second = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key.key);
+    let status = first.wait(Duration::from_secs(5));
+    assert!(
+        !status.success(),
+        "the old host was not told: {}",
+        first.said()
+    );
+    goes_on(&mut browser);
+    assert!(second.alive(), "{}", second.said());
+    let report = browser.report();
+    assert_eq!(
+        (
+            report.backwards(),
+            report.sessions,
+            report.video.packets_lost
+        ),
+        (1, 1, 0)
+    );
+}
+
+#[test]
+fn the_page_works_under_its_own_content_security_policy_and_on_a_phone() {
+    let server = Server::start();
+    let _host = Host::publish(
+        &Clip::SMALL.file(),
+        &server.rtmp_url(),
+        &server.key("demo").key,
+    );
+    server.wait_live("demo");
+    let options = Options {
+        reader: false,
+        phone: true,
+        autoplay: false,
+        locale: "zh-CN",
+        ..Options::default()
+    };
+    let mut browser = Browser::start_with(options);
+    for page in ["/embed/demo", "/watch/demo"] {
+        browser.open(&server.url(page));
+        let shown = browser.wait_state("live", SOON);
+        assert!(
+            shown.words.contains("直播中") && shown.words.contains("点击打开声音"),
+            "{page}: {}",
+            shown.words
+        );
+        assert!(
+            shown.complaints.is_empty(),
+            "{page}: {:?}",
+            shown.complaints
+        );
+    }
+    // The browser insisted on silence until a tap; the button gives the sound.
+    let muted = "document.querySelector('video').muted";
+    assert_eq!(browser.eval(muted), true);
+    browser.screenshot(&place::cache().join("phone.png"));
+    browser.click("#unmute");
+    assert_eq!(browser.eval(muted), false);
+    let hidden = browser.eval("document.querySelector('#unmute').hidden");
+    assert_eq!(hidden, true, "the button stays after the tap");
+}
+
+// ---- the acts ----
+
+fn publish(clip: &Clip, how: Publish<'_>) -> (Server, Host, Tap) {
+    let server = Server::start();
+    let tap = Tap::before(server.ready.rtmp);
+    let host = Host::publish_with(&clip.file(), &tap.rtmp_url(), &server.key("demo").key, how);
+    server.wait_live("demo");
+    (server, host, tap)
+}
+
+fn publish_and_watch(clip: &Clip, how: Publish<'_>, seconds: u32) -> (Server, Report, Vec<f64>) {
+    let (server, _host, tap) = publish(clip, how);
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, seconds);
+    (server, browser.report(), tap.passed())
+}
+
+/// Waits for the first picture and then for so many seconds of pictures.
+fn watch(browser: &mut Browser, seconds: u32) {
+    browser.wait_shown("a picture", SOON, |shown| shown.pictures > 0);
+    let script = "performance.timeOrigin + performance.now() - window.__reader.pictures[0].at";
+    let most = SOON + Duration::from_secs(u64::from(seconds));
+    wait::until("the watched seconds", most, || {
+        let watched = browser.eval(script).as_f64().unwrap_or_default();
+        (watched > f64::from(seconds) * 1000.0).then_some(())
+    });
+}
+
+/// Waits until new pictures and ticks come.
+fn goes_on(browser: &mut Browser) {
+    let before = browser.shown();
+    browser.wait_shown("picture and sound to go on", SOON, |shown| {
+        shown.state == "live"
+            && shown.pictures > before.pictures + 60
+            && shown.ticks > before.ticks + 2
+    });
+}
+
+/// By how much the way of reading by itself puts sound after picture, in milliseconds.
+fn offset_of_reading() -> f64 {
+    let clip = place::cache().join("rehearsal.mp4");
+    let mkv = Clip::SMALL.file();
+    if !clip.exists() {
+        remux(&mkv, &clip);
+    }
+    let mut browser = Browser::start();
+    browser.rehearse(&clip);
+    watch(&mut browser, 8);
+    let offsets = browser.report().sound_after_picture();
+    let offset = reading::median(&offsets).expect("ticks were heard in the rehearsal");
+    note(&format!(
+        "reading by itself puts sound {offset:.0} ms after picture {offsets:.0?}"
+    ));
+    assert!(
+        offset.abs() < OFFSET_MS_MAX,
+        "the way of reading is off by {offset:.0} ms: {offsets:?}"
+    );
+    offset
+}
+
+fn remux(from: &Path, to: &Path) {
+    let mut command = Command::new("ffmpeg");
+    command
+        .args(["-loglevel", "error", "-y", "-i"])
+        .arg(from)
+        .args(["-t", "15", "-c", "copy"])
+        .arg(to);
+    assert!(
+        command.status().is_ok_and(|status| status.success()),
+        "ffmpeg can't make {}",
+        to.display()
+    );
+}
+
+// ---- the judgement ----
+
+/// A join into a running stream: all of [`judge_stream`], and the first picture in time.
+fn judge_pictures(report: &Report, passed: &[f64], seconds: u32) {
+    judge_stream(report, passed, seconds);
+    let join = report.join_ms().expect("a picture was shown");
+    note(&format!("first picture {join:.0} ms after the POST"));
+    assert!(
+        join < JOIN_MS_MAX,
+        "the first picture came {join:.0} ms after the POST"
+    );
+}
+
+fn judge_stream(report: &Report, passed: &[f64], seconds: u32) {
+    let ages = report.ages(passed);
+    let live = report.at_live(passed);
+    let live_after = live
+        .first()
+        .map(|p| p.at - report.first_picture.unwrap_or(p.at));
+    let window = reading::first_seconds(live, seconds);
+    let unshown = reading::unshown(window);
+    let age = reading::median(&ages).expect("pictures were shown");
+    note(&format!(
+        "{} pictures, median age {age:.0} ms, at live after {live_after:?} ms, {unshown} unshown in {} at live; {:?}",
+        report.pictures.len(),
+        window.len(),
+        report.video
+    ));
+    let shown_for = window
+        .last()
+        .zip(window.first())
+        .map_or(0.0, |(last, first)| last.at - first.at);
+    assert!(
+        shown_for > f64::from(seconds) * 1000.0 - 500.0,
+        "at live for only {shown_for:.0} ms, ages {ages:.0?}"
+    );
+    assert_eq!(report.backwards(), 0, "numbers went backwards");
+    assert_eq!(report.unreadable, 0, "pictures were spoilt");
+    assert!(
+        unshown <= UNSHOWN_MAX,
+        "{unshown} pictures were not shown in {seconds} s"
+    );
+    assert!(age < AGE_MS_MAX, "pictures were {age:.0} ms old");
+    let Track {
+        packets_lost,
+        pli_count,
+        frames_received,
+        frames_decoded,
+        frames_dropped,
+        ..
+    } = report.video;
+    assert_eq!(
+        (packets_lost, report.audio.packets_lost),
+        (0, 0),
+        "packets lost"
+    );
+    assert_eq!(pli_count, 0, "the decoder asked for a keyframe");
+    // The last few may be under way between network and screen.
+    assert!(
+        frames_decoded + frames_dropped + 10 >= frames_received,
+        "pictures were not decoded: {:?}",
+        report.video
+    );
+}
+
+fn judge_sound(report: &Report, offset: f64) {
+    let offsets: Vec<f64> = report
+        .sound_after_picture()
+        .iter()
+        .map(|ms| ms - offset)
+        .collect();
+    let median = reading::median(&offsets).expect("ticks were heard");
+    note(&format!(
+        "sound {median:.0} ms after its picture {offsets:.0?}; {:?}",
+        report.audio
+    ));
+    assert!(
+        median.abs() < SOUND_MS_MAX,
+        "sound comes {median:.0} ms after its picture"
+    );
+    assert!(consecutive(report), "a tick is missing: {:?}", report.ticks);
+}
+
+/// Whether each tick is the next second's.
+fn consecutive(report: &Report) -> bool {
+    report
+        .ticks
+        .iter()
+        .zip(report.ticks.iter().skip(1))
+        .all(|(a, b)| (a.tone + 1) % 8 == b.tone)
+}

@@ -179,6 +179,15 @@ mod tests {
     }
 
     #[test]
+    fn the_data_are_found_behind_padding_too() {
+        // Three in each end in fill elements of padding.
+        for (file, fits) in [(HE_V1, 24), (HE_V2, 24)] {
+            let frames = fixture::frames(file);
+            assert_eq!(frames.iter().filter(|frame| has_sbr(frame)).count(), fits);
+        }
+    }
+
+    #[test]
     fn low_complexity_is_cleared() {
         assert_eq!(verdict(&fixture::frames(OBS_LC)), Verdict::LowComplexity);
     }

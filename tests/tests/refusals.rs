@@ -1,0 +1,333 @@
+//! What can't work is said, to the host and to the viewer, in words; and the tests of `plays.rs` would notice.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use zongzi_tests::browser::Browser;
+use zongzi_tests::ffmpeg::{Host, Publish};
+use zongzi_tests::http::{self, Response};
+use zongzi_tests::server::Server;
+use zongzi_tests::source::Clip;
+use zongzi_tests::{place, wait};
+
+/// Within which a page shows something, on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn without_a_host_there_is_no_picture_and_the_page_waits() {
+    let server = Server::start();
+    server.key("demo");
+    let mut browser = Browser::start();
+    assert_eq!(browser.open(&server.url("/watch/demo")), 200);
+    browser.wait_state("waiting", SOON);
+    // Long enough for the player's watchdog, if it were wrong, to call this a frozen picture.
+    std::thread::sleep(Duration::from_secs(10));
+    let shown = browser.shown();
+    assert_eq!(
+        (shown.state.as_str(), shown.sessions),
+        ("waiting", 1),
+        "{}",
+        shown.words
+    );
+    let report = browser.report();
+    assert_eq!(
+        (report.pictures.len(), report.ticks.len(), report.join_ms()),
+        (0, 0, None)
+    );
+}
+
+#[test]
+fn a_wrong_key_is_refused_late_and_tells_nothing() {
+    let server = Server::start();
+    let key = server.key("demo").key;
+    let wrong = format!(
+        "{}x",
+        key.get(..key.len() - 1).expect("a key is plain text")
+    );
+    let mut host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &wrong);
+    let status = host.wait(SOON);
+    assert!(!status.success(), "{}", host.said());
+    assert_eq!(server.status("demo")["state"], "offline");
+    assert!(
+        !server.log().contains(&wrong),
+        "the log holds a key:\n{}",
+        server.log()
+    );
+    assert!(!server.metrics().contains(&wrong));
+
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_state("waiting", SOON);
+    assert_eq!(shown.pictures, 0);
+}
+
+#[test]
+fn an_unknown_channel_has_a_page_that_says_so_and_answers_404() {
+    let server = Server::start();
+    let mut browser = Browser::start();
+    assert_eq!(browser.open(&server.url("/watch/nobody")), 404);
+    let shown = browser.wait_shown("words", SOON, |shown| !shown.words.is_empty());
+    assert!(
+        shown.words.contains("There is no such channel"),
+        "{}",
+        shown.words
+    );
+    for (method, path) in [
+        ("POST", "/whep/nobody"),
+        ("GET", "/api/public/channels/nobody"),
+    ] {
+        let response = http::request(
+            server.ready.http,
+            method,
+            path,
+            &[("content-type", "application/sdp")],
+            OFFER,
+        );
+        assert_eq!(response.status, 404, "{path}: {}", response.body);
+        assert_problem(&response);
+    }
+}
+
+#[test]
+fn bad_offers_are_answered_in_words() {
+    let server = Server::start();
+    server.key("demo");
+    let no_codec = OFFER.replace("H264", "VP8").replace("opus", "G722");
+    for (offer, kind, status) in [
+        ("", "application/sdp", 400),
+        ("hello", "application/sdp", 400),
+        (OFFER, "text/plain", 415),
+        (no_codec.as_str(), "application/sdp", 406),
+        (OFFER, "application/sdp", 201),
+    ] {
+        let answer = http::request(
+            server.ready.http,
+            "POST",
+            "/whep/demo",
+            &[("content-type", kind)],
+            offer,
+        );
+        assert_eq!(
+            answer.status, status,
+            "{offer:.20} as {kind}: {}",
+            answer.body
+        );
+        if status == 201 {
+            let location = answer
+                .header("location")
+                .expect("201 names the session")
+                .to_owned();
+            let gone =
+                |_: &str| http::request(server.ready.http, "DELETE", &location, &[], "").status;
+            assert_eq!(gone("first"), 200);
+            assert_eq!(gone("again"), 404);
+        } else {
+            assert_problem(&answer);
+        }
+    }
+}
+
+#[test]
+fn a_browser_without_h264_is_told_so() {
+    let server = Server::start();
+    server.key("demo");
+    let init = "RTCRtpReceiver.getCapabilities = () => ({ codecs: [{ mimeType: 'video/VP8' }] });";
+    let mut browser = Browser::start_with(zongzi_tests::browser::Options {
+        init: Some(init),
+        ..Default::default()
+    });
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_state("failed", SOON);
+    assert!(
+        shown.words.contains("cannot play H.264 over WebRTC"),
+        "{}",
+        shown.words
+    );
+}
+
+#[test]
+fn b_frames_are_named_to_viewer_and_operator() {
+    let clip = Clip {
+        b_frames: 2,
+        seconds: 30,
+        ..Clip::SMALL
+    };
+    let said = refused(&clip.file(), Publish::default(), "b_frames");
+    assert!(said.viewer.contains("B-frames"), "{}", said.viewer);
+    assert!(
+        said.log.contains("zerolatency") || said.log.contains("bframes"),
+        "{}",
+        said.log
+    );
+}
+
+#[test]
+fn hevc_by_enhanced_rtmp_is_named_to_viewer_and_operator() {
+    let clip = Clip {
+        encoder: "libx265",
+        seconds: 20,
+        ..Clip::SMALL
+    };
+    let enhanced = Publish {
+        enhanced: Some("hvc1"),
+        ..Publish::default()
+    };
+    let said = refused(&clip.file(), enhanced, "hevc");
+    assert!(said.viewer.contains("HEVC"), "{}", said.viewer);
+}
+
+#[test]
+fn av1_by_enhanced_rtmp_is_named_to_viewer_and_operator() {
+    let clip = Clip {
+        encoder: "libsvtav1",
+        seconds: 20,
+        ..Clip::SMALL
+    };
+    let enhanced = Publish {
+        enhanced: Some("av01"),
+        ..Publish::default()
+    };
+    let said = refused(&clip.file(), enhanced, "av1");
+    assert!(said.viewer.contains("AV1"), "{}", said.viewer);
+}
+
+#[test]
+fn he_aac_is_named_and_the_picture_plays_without_it() {
+    plays_without_sound(
+        &with_he_aac_config(&Clip::SMALL.file()),
+        &[],
+        "he_aac",
+        "HE-AAC",
+    );
+}
+
+#[test]
+fn mp3_is_named_and_the_picture_plays_without_it() {
+    let mp3 = ["-c:a", "libmp3lame", "-ar", "44100"];
+    plays_without_sound(&Clip::SMALL.file(), &mp3, "audio_codec", "AAC works");
+}
+
+// ---- the acts ----
+
+struct Said {
+    viewer: String,
+    log: String,
+}
+
+/// Publishes what can't be shown, and gives what the viewer and the operator are told.
+fn refused(clip: &Path, how: Publish<'_>, reason: &str) -> Said {
+    let server = Server::start();
+    let _host = Host::publish_with(clip, &server.rtmp_url(), &server.key("demo").key, how);
+    server.wait_status("demo", reason, |status| status["reason"] == reason);
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_shown("the reason", SOON, |shown| {
+        shown.state == "failed" && shown.text == reason
+    });
+    Said {
+        viewer: shown.words,
+        log: server.log(),
+    }
+}
+
+fn plays_without_sound(clip: &Path, options: &[&str], reason: &str, words: &str) {
+    let server = Server::start();
+    let how = Publish {
+        options,
+        ..Publish::default()
+    };
+    let _host = Host::publish_with(clip, &server.rtmp_url(), &server.key("demo").key, how);
+    server.wait_status("demo", reason, |status| status["reason"] == reason);
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_shown("pictures and the reason", SOON, |shown| {
+        shown.state == "live" && shown.pictures > 30 && shown.words.contains(words)
+    });
+    assert_eq!(shown.ticks, 0);
+    assert_eq!(browser.report().backwards(), 0);
+}
+
+/// The clip as FLV, its sound's configuration saying HE-AAC in so many words: object type 5 around 2, 48 kHz of 24
+/// (ISO/IEC 14496-3 §1.6.2.1). Nothing free encodes HE-AAC, and the server has to judge by the configuration alone.
+fn with_he_aac_config(clip: &Path) -> PathBuf {
+    let path = place::cache().join("he-aac.flv");
+    let mut command = std::process::Command::new("ffmpeg");
+    command
+        .args(["-loglevel", "error", "-y", "-i"])
+        .arg(clip)
+        .args(["-t", "30", "-c", "copy"])
+        .arg(&path);
+    assert!(
+        command.status().is_ok_and(|status| status.success()),
+        "ffmpeg can't make {}",
+        path.display()
+    );
+    let mut flv = fs::read(&path).expect("ffmpeg has made it");
+    // AudioSpecificConfig of AAC-LC, 48 kHz, stereo, as ffmpeg writes it: with the sync extension that says "no SBR".
+    let plain = [0xaf, 0x00, 0x11, 0x90, 0x56, 0xe5, 0x00];
+    let he_aac = [0xaf, 0x00, 0x2b, 0x11, 0x88, 0x00, 0x00];
+    let at = flv
+        .windows(plain.len())
+        .position(|bytes| bytes == plain)
+        .expect("the clip has AAC-LC");
+    flv.splice(at..at + plain.len(), he_aac);
+    fs::write(&path, flv).expect("a file can be written");
+    path
+}
+
+fn assert_problem(response: &Response) {
+    assert_eq!(
+        response.header("content-type"),
+        Some("application/problem+json"),
+        "{}",
+        response.head
+    );
+    let problem: Value = serde_json::from_str(&response.body).expect("problem+json is JSON");
+    for member in ["type", "title", "detail"] {
+        assert!(
+            problem[member]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{member}: {problem}"
+        );
+    }
+    assert_eq!(problem["status"], response.status, "{problem}");
+}
+
+/// What a browser offers, cut down to what is needed.
+const OFFER: &str = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n\
+m=video 9 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n\
+a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n\
+a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:96 H264/90000\r\n\
+a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n\
+m=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n\
+a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\r\n\
+a=setup:actpass\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n";
+
+#[test]
+fn a_refused_session_can_be_had_a_moment_later() {
+    let server = zongzi_tests::server::Options::default()
+        .set("limits.viewers", "1")
+        .start();
+    server.key("demo");
+    let post = || {
+        http::request(
+            server.ready.http,
+            "POST",
+            "/whep/demo",
+            &[("content-type", "application/sdp")],
+            OFFER,
+        )
+    };
+    let first = post();
+    assert_eq!(first.status, 201, "{}", first.body);
+    let full = post();
+    assert_eq!(full.status, 503, "{}", full.body);
+    assert!(full.header("retry-after").is_some(), "{}", full.head);
+    assert_problem(&full);
+    let location = first.header("location").expect("201 names the session");
+    http::request(server.ready.http, "DELETE", location, &[], "");
+    wait::until("a place", SOON, || (post().status == 201).then_some(()));
+}

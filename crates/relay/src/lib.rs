@@ -9,3 +9,8 @@ pub mod playability;
 pub mod rendition;
 pub mod shard;
 pub mod timeline;
+mod viewer;
+pub mod whep;
+
+#[cfg(test)]
+mod fixture;

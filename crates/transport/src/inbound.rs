@@ -21,6 +21,9 @@ pub struct Datagram<'a> {
 }
 
 impl Inbound {
+    /// Datagrams that one system call takes at most: fewer means that there are no more.
+    pub const BATCH: usize = 32;
+
     /// A place for the datagrams of `socket`: 64 KiB.
     pub fn new(socket: &MediaSocket) -> Self {
         let place = || Incoming {
@@ -31,7 +34,7 @@ impl Inbound {
             control: Control::new(),
         };
         Self {
-            places: std::iter::repeat_with(place).take(BATCH).collect(),
+            places: std::iter::repeat_with(place).take(Self::BATCH).collect(),
             filled: 0,
         }
     }
@@ -84,5 +87,3 @@ impl std::fmt::Debug for Inbound {
 
 /// More than any DTLS flight's datagram or RTCP compound on a path of 1,500 bytes.
 const DATAGRAM_BYTES: usize = 2048;
-/// Datagrams by one system call.
-const BATCH: usize = 32;

@@ -1,5 +1,28 @@
 //! A few threads, each the owner of its viewers: sockets in, packets out.
+//!
+//! [`Shards::open`] binds the media port, one socket for each shard, and makes the queues; [`Shards::start`] starts the
+//! threads. The hub reaches them through [`Links`], they reach the hub through [`Source`]; the WHEP resource enters
+//! sessions into their common table. A session belongs to the shard on whose socket its first valid STUN request
+//! arrives, until its end.
 
+mod counters;
+mod feed;
+mod inbox;
 mod message;
+mod session;
+mod source;
+mod start;
+mod viewers;
+mod worker;
 
+pub use counters::{Closed, JOIN_BUCKETS, ShardCounters};
+pub(crate) use feed::Feed;
+pub(crate) use inbox::Control;
+pub use inbox::Links;
 pub use message::{BroadcastId, FromHub, ShardId};
+pub(crate) use session::{Change, Newcomer, Session, Sessions};
+pub use source::Source;
+pub use start::{Config, Shards};
+
+#[cfg(test)]
+mod tests;

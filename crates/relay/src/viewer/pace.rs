@@ -15,15 +15,24 @@ pub(crate) struct Pace {
 impl Pace {
     /// For a backlog of `bytes` that play for `span`, to a viewer at `round_trip` (if known). The first batch goes at
     /// once.
-    pub(crate) fn new(now: Instant, bytes: usize, span: Duration, round_trip: Option<Duration>) -> Self {
+    pub(crate) fn new(
+        now: Instant,
+        bytes: usize,
+        span: Duration,
+        round_trip: Option<Duration>,
+    ) -> Self {
         let bits_per_second = if round_trip.is_some_and(|time| time > FAR) {
             FAR_BITS
         } else if span <= SHORT_GROUP {
             NEAR_BITS
         } else {
-            let bits = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_mul(8_000);
+            let bits = u64::try_from(bytes)
+                .unwrap_or(u64::MAX)
+                .saturating_mul(8_000);
             let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
-            (bits / millis).saturating_mul(TIMES_REAL).clamp(LEAST_BITS, NEAR_BITS)
+            (bits / millis)
+                .saturating_mul(TIMES_REAL)
+                .clamp(LEAST_BITS, NEAR_BITS)
         };
         Self {
             bytes_per_second: bits_per_second / 8,
@@ -34,7 +43,9 @@ impl Pace {
 
     /// Whether a batch may go now.
     pub(crate) fn ready(&mut self, now: Instant) -> bool {
-        let passed = now.saturating_duration_since(self.at).min(Duration::from_secs(1));
+        let passed = now
+            .saturating_duration_since(self.at)
+            .min(Duration::from_secs(1));
         let micros = u64::try_from(passed.as_micros()).unwrap_or(0);
         let earned = self.bytes_per_second * micros / 1_000_000;
         // Time is spent only where it bought something, so that many short waits lose nothing.
@@ -48,13 +59,17 @@ impl Pace {
 
     /// A batch went.
     pub(crate) fn spend(&mut self, bytes: usize) {
-        self.credit = self.credit.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
+        self.credit = self
+            .credit
+            .saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
     /// When the next batch may go.
     pub(crate) fn next(&self) -> Instant {
         let debt = u64::try_from(1_i64.saturating_sub(self.credit)).unwrap_or(0);
-        let micros = debt.saturating_mul(1_000_000).div_ceil(self.bytes_per_second.max(1));
+        let micros = debt
+            .saturating_mul(1_000_000)
+            .div_ceil(self.bytes_per_second.max(1));
         self.at + Duration::from_micros(micros).min(Duration::from_secs(10))
     }
 }

@@ -2,7 +2,7 @@ use zongzi_webrtc::rtcp::{NtpTime, SenderInfo};
 use zongzi_webrtc::rtp::{Extensions, HEADER_BYTES_MAX, Header, RtpTime, SeqNo, Ssrc};
 use zongzi_webrtc::srtp;
 
-use crate::packetize::Batch;
+use crate::packetize::{Batch, BatchKind};
 use crate::viewer::Outbox;
 
 /// What was agreed on one stream that we send.
@@ -57,12 +57,8 @@ impl Stream {
         self.index
     }
 
-    /// Whether anything was sent.
-    pub(crate) fn started(&self) -> bool {
-        self.packets > 0
-    }
-
-    /// Sends all packets of a batch, the first of them twice if `twice` (RTP.md 53). Returns packets and bytes put out.
+    /// Sends all packets of a batch, those with parameter sets twice if `twice` (RTP.md 53). Returns packets and bytes
+    /// put out.
     pub(crate) fn send(
         &mut self,
         srtp: &srtp::Sender,
@@ -72,7 +68,7 @@ impl Stream {
     ) -> (usize, usize) {
         let mut sent = (0, 0);
         for packet in 0..batch.packets() {
-            let copies = if twice && packet == 0 { 2 } else { 1 };
+            let copies = if twice && packet < batch.lead() { 2 } else { 1 };
             for _ in 0..copies {
                 // A copy has the same index and the same bytes: it is the same datagram.
                 let bytes = self.put(srtp, batch, packet, self.index, out);
@@ -100,10 +96,14 @@ impl Stream {
             return 0;
         };
         let mut header = [0; HEADER_BYTES_MAX];
-        let length = self.header(batch, packet, index).write(&self.settings.extensions, &mut header);
+        let length = self
+            .header(batch, packet, index)
+            .write(&self.settings.extensions, &mut header);
         let header = header.get(..length).unwrap_or_default();
         let total = srtp.protected_bytes(header.len(), payload.len());
-        let put = out.datagram(total, |place| srtp.protect(header, payload, index, place).is_ok());
+        let put = out.datagram(total, |place| {
+            srtp.protect(header, payload, index, place).is_ok()
+        });
         if put { total } else { 0 }
     }
 
@@ -132,7 +132,8 @@ impl Stream {
         let total = srtp.protected_bytes(header.len(), payload.len() + 2);
         let (index, original) = (self.index, sequence(original_index));
         let put = out.datagram(total, |place| {
-            srtp.protect_retransmission(header, original, payload, index, place).is_ok()
+            srtp.protect_retransmission(header, original, payload, index, place)
+                .is_ok()
         });
         self.index = self.index.wrapping_add(1);
         if put { total } else { 0 }
@@ -152,7 +153,7 @@ impl Stream {
     fn header(&self, batch: &Batch, packet: usize, index: u64) -> Header {
         Header {
             // Audio: only behind a silence (RFC 7587 §4.1), which our streams don't have.
-            marker: batch.is_video() && packet + 1 == batch.packets(),
+            marker: matches!(batch.kind, BatchKind::Video { .. }) && packet + 1 == batch.packets(),
             payload_type: self.settings.payload_type,
             sequence: sequence(index),
             timestamp: RtpTime(batch.rtp_time).plus(self.offset),
@@ -161,7 +162,10 @@ impl Stream {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the lower 16 bits are the sequence number")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower 16 bits are the sequence number"
+)]
 fn sequence(index: u64) -> SeqNo {
     SeqNo(index as u16)
 }

@@ -1,0 +1,149 @@
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::viewer::Tally;
+
+/// What one shard did. Written by the shard alone, read by anyone; totals since the start.
+#[derive(Debug, Default)]
+pub struct ShardCounters {
+    /// Sessions whose transport was proved: viewers begun.
+    pub viewers_opened: AtomicU64,
+    /// Viewers gone. Live ones are the difference.
+    pub viewers_closed: AtomicU64,
+    /// Sessions that a first valid address brought to this shard.
+    pub sessions_opened: AtomicU64,
+    /// Sessions over, by [`Closed::index`].
+    pub sessions_closed: [AtomicU64; Closed::ALL.len()],
+    /// RTP packets put out, retransmissions included.
+    pub packets: AtomicU64,
+    /// Their bytes, without UDP and IP headers.
+    pub bytes: AtomicU64,
+    /// Video frames put out, counted once for each viewer.
+    pub frames: AtomicU64,
+    /// Packets sent again for a NACK.
+    pub retransmitted: AtomicU64,
+    /// Packets asked for by NACK and not sent again: too old, or beyond the viewer's budget.
+    pub not_retransmitted: AtomicU64,
+    /// Requests for a keyframe (PLI, FIR).
+    pub keyframe_requests: AtomicU64,
+    /// Newest groups sent again for such a request.
+    pub groups_replayed: AtomicU64,
+    /// Groups that viewers did without because their link was too slow.
+    pub groups_skipped: AtomicU64,
+    /// Live batches that found this shard's queue full.
+    pub queue_dropped: AtomicU64,
+    /// Gaps seen in a broadcast's batches, each healed by a snapshot or the next keyframe.
+    pub gaps: AtomicU64,
+    /// Datagrams of nobody.
+    pub datagrams_unknown: AtomicU64,
+    /// Datagrams handed to the shard that owns their session.
+    pub datagrams_forwarded: AtomicU64,
+    /// Datagrams dropped because a queue was full: the owner's, or the one for handshakes.
+    pub datagrams_dropped: AtomicU64,
+    /// Panics caught; each ended one viewer.
+    pub panics: AtomicU64,
+    /// From the POST to the first media packet, by [`JOIN_BUCKETS`]; the last place is for longer ones.
+    pub joins: [AtomicU64; JOIN_BUCKETS.len() + 1],
+    /// Sum of these times, in microseconds.
+    pub join_micros: AtomicU64,
+}
+
+/// Upper bounds of [`ShardCounters::joins`].
+pub const JOIN_BUCKETS: [Duration; 10] = [
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(20),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+];
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Closed {
+    /// The player said so: DELETE, or DTLS close.
+    Left,
+    /// Nothing heard for 15 s.
+    Silent,
+    /// The session never connected.
+    NeverConnected,
+    /// The DTLS handshake failed.
+    Handshake,
+    /// The server ended it: channel gone, shutdown.
+    Server,
+    /// A bug, caught.
+    Panic,
+}
+
+impl Closed {
+    /// All of them, in the order of [`Closed::index`].
+    pub const ALL: [Self; 6] = [
+        Self::Left,
+        Self::Silent,
+        Self::NeverConnected,
+        Self::Handshake,
+        Self::Server,
+        Self::Panic,
+    ];
+
+    /// Its place in [`ShardCounters::sessions_closed`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// Its name in metrics and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Left => "left",
+            Self::Silent => "silent",
+            Self::NeverConnected => "never_connected",
+            Self::Handshake => "handshake",
+            Self::Server => "server",
+            Self::Panic => "panic",
+        }
+    }
+}
+
+impl ShardCounters {
+    pub(super) fn absorb(&self, tally: &Tally) {
+        add(&self.packets, tally.packets);
+        add(&self.bytes, tally.bytes);
+        add(&self.frames, tally.batches);
+        add(&self.retransmitted, tally.retransmitted);
+        add(&self.not_retransmitted, tally.not_retransmitted);
+        add(&self.groups_replayed, tally.groups_replayed);
+        add(&self.groups_skipped, tally.groups_skipped);
+    }
+
+    pub(super) fn closed(&self, why: Closed) {
+        if let Some(counter) = self.sessions_closed.get(why.index()) {
+            add(counter, 1);
+        }
+    }
+
+    pub(super) fn joined(&self, after: Duration) {
+        let bucket = JOIN_BUCKETS.partition_point(|bound| *bound < after);
+        if let Some(counter) = self.joins.get(bucket) {
+            add(counter, 1);
+        }
+        add(
+            &self.join_micros,
+            usize::try_from(after.as_micros()).unwrap_or(usize::MAX),
+        );
+    }
+}
+
+/// Adds to a counter that this thread alone writes: a load and a store, no locked instruction.
+pub(super) fn add(counter: &AtomicU64, amount: usize) {
+    if amount > 0 {
+        let amount = u64::try_from(amount).unwrap_or(u64::MAX);
+        counter.store(
+            counter.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
+    }
+}

@@ -1,0 +1,242 @@
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use zongzi_transport::{TableFull, UfragTable};
+use zongzi_webrtc::ice::Credentials;
+use zongzi_webrtc::peer::Peer;
+use zongzi_webrtc::sdp::{Kind, Stream};
+use zongzi_webrtc::stun;
+
+use super::{BroadcastId, ShardId};
+use crate::viewer::Seeds;
+
+/// All sessions of the media port, whoever owns them: by their name in URLs and by ICE fragment.
+///
+/// Taken when a session begins, changes or ends, and for STUN requests from unknown addresses; never for media.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    by_name: Mutex<BTreeMap<String, Arc<Session>>>,
+    by_ufrag: UfragTable<Arc<Session>>,
+    sessions_max: usize,
+}
+
+/// One viewer's session, from the answer to the end.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// 128 random bits in hexadecimal: knowing it is the right to change and end the session (RFC 9725 §4.2).
+    pub(crate) name: String,
+    /// What he watches.
+    pub(crate) broadcast: BroadcastId,
+    /// When the offer came.
+    pub(crate) created: Instant,
+    tag: (Kind, String),
+    state: Mutex<State>,
+    over: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Which fragments of ours lead here, the newest last.
+    ufrags: Vec<String>,
+    /// The viewer's own fragment: another one asks for an ICE restart.
+    remote_ufrag: String,
+    owner: Owner,
+}
+
+#[derive(Debug)]
+enum Owner {
+    /// No address has been heard yet.
+    Nobody(Box<Newcomer>),
+    Shard(ShardId),
+}
+
+/// A session that waits for its first datagram, whole.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) peer: Peer,
+    pub(crate) video: Option<(Stream, Seeds)>,
+    /// Where the video's retransmissions begin.
+    pub(crate) retransmission: Seeds,
+    pub(crate) audio: Option<(Stream, Seeds)>,
+    /// Kind and mid of the m-section that stands for the transport.
+    pub(crate) tag: (Kind, String),
+    /// The ICE fragment of the viewer's offer.
+    pub(crate) remote_ufrag: String,
+}
+
+/// What a shard learns when it asks for a session that a datagram named.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// It is the shard's from now on.
+    Taken(Box<Newcomer>),
+    /// It has this owner already.
+    Owned(ShardId),
+}
+
+/// Which shard is to be told about a change.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Nobody: it is done.
+    Done,
+    /// This one.
+    Tell(ShardId),
+}
+
+impl Sessions {
+    pub(crate) fn new(sessions_max: usize) -> Self {
+        Self {
+            by_name: Mutex::default(),
+            // A session has more than one fragment only after ICE restarts.
+            by_ufrag: UfragTable::new(sessions_max.saturating_mul(2)),
+            sessions_max,
+        }
+    }
+
+    /// Enters a new session.
+    pub(crate) fn insert(&self, session: Session, ufrag: &str) -> Result<(), TableFull> {
+        let mut by_name = lock(&self.by_name);
+        if by_name.len() >= self.sessions_max {
+            return Err(TableFull);
+        }
+        let session = Arc::new(session);
+        self.by_ufrag.insert(ufrag, Arc::clone(&session))?;
+        by_name.insert(session.name.clone(), session);
+        Ok(())
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
+        lock(&self.by_name).get(name).cloned()
+    }
+
+    /// The session that a STUN request from an unknown address is for.
+    pub(crate) fn named_in(&self, request: &[u8]) -> Option<Arc<Session>> {
+        self.by_ufrag
+            .owner(request, |request| Some(stun::username(request)?.0))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        lock(&self.by_name).len()
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.sessions_max
+    }
+
+    /// Adds credentials to a session for an ICE restart.
+    pub(crate) fn restart(
+        &self,
+        session: &Arc<Session>,
+        remote_ufrag: String,
+        credentials: &Credentials,
+    ) -> Result<Change, TableFull> {
+        let mut state = lock(&session.state);
+        if session.is_over() || state.ufrags.len() >= UFRAGS_MAX {
+            return Err(TableFull);
+        }
+        self.by_ufrag
+            .insert(&credentials.ufrag, Arc::clone(session))?;
+        state.ufrags.push(credentials.ufrag.clone());
+        state.remote_ufrag = remote_ufrag;
+        Ok(match &mut state.owner {
+            Owner::Nobody(newcomer) => {
+                newcomer.peer.restart_ice(credentials.clone());
+                Change::Done
+            }
+            Owner::Shard(shard) => Change::Tell(*shard),
+        })
+    }
+
+    /// Takes a session out of all tables. Its owner, if any, is to be told, unless it is he who ends it.
+    pub(crate) fn end(&self, session: &Session) -> Change {
+        session.over.store(true, Ordering::Release);
+        lock(&self.by_name).remove(&session.name);
+        let state = lock(&session.state);
+        for ufrag in &state.ufrags {
+            self.by_ufrag.remove(ufrag);
+        }
+        match &state.owner {
+            Owner::Nobody(_) => Change::Done,
+            Owner::Shard(shard) => Change::Tell(*shard),
+        }
+    }
+
+    /// Ends sessions that no datagram has come for in `patience`. Returns how many.
+    pub(crate) fn expire(&self, now: Instant, patience: Duration) -> usize {
+        let old = |session: &&Arc<Session>| {
+            now.saturating_duration_since(session.created) > patience && session.is_unclaimed()
+        };
+        let expired: Vec<_> = lock(&self.by_name).values().filter(old).cloned().collect();
+        expired.iter().for_each(|session| {
+            self.end(session);
+        });
+        expired.len()
+    }
+}
+
+impl Session {
+    pub(crate) fn new(
+        name: String,
+        broadcast: BroadcastId,
+        created: Instant,
+        newcomer: Newcomer,
+    ) -> Self {
+        let ufrag = newcomer.peer.ice().credentials().ufrag.clone();
+        Self {
+            name,
+            broadcast,
+            created,
+            tag: newcomer.tag.clone(),
+            state: Mutex::new(State {
+                ufrags: vec![ufrag],
+                remote_ufrag: newcomer.remote_ufrag.clone(),
+                owner: Owner::Nobody(Box::new(newcomer)),
+            }),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// Makes the shard its owner, if it has none.
+    pub(crate) fn claim(&self, shard: ShardId) -> Claim {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut state.owner, Owner::Shard(shard)) {
+            Owner::Nobody(newcomer) => Claim::Taken(newcomer),
+            Owner::Shard(owner) => {
+                state.owner = Owner::Shard(owner);
+                Claim::Owned(owner)
+            }
+        }
+    }
+
+    /// Kind and mid of the m-section that stands for the transport.
+    pub(crate) fn tag(&self) -> &(Kind, String) {
+        &self.tag
+    }
+
+    /// Whether the viewer's fragment is another than before.
+    pub(crate) fn is_restart(&self, remote_ufrag: &str) -> bool {
+        lock(&self.state).remote_ufrag != remote_ufrag
+    }
+
+    /// The newest fragment of ours: what tells one ICE state from another.
+    pub(crate) fn etag(&self) -> String {
+        lock(&self.state).ufrags.last().cloned().unwrap_or_default()
+    }
+
+    /// Whether it was ended: its owner may not know yet.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    fn is_unclaimed(&self) -> bool {
+        matches!(lock(&self.state).owner, Owner::Nobody(_))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// ICE restarts of one session, the first credentials included; a player that needs more may make a new session.
+const UFRAGS_MAX: usize = 16;

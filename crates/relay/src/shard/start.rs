@@ -1,0 +1,159 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use zongzi_transport::{BindError, MediaPort, MediaSocket, Options, SocketCounters};
+
+use super::counters::ShardCounters;
+use super::inbox::{Control, Inbox, Links};
+use super::session::Sessions;
+use super::worker::Worker;
+use super::{ShardId, Source};
+
+/// How the media port and its shards are set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where the media port listens; port 0 lets the kernel choose.
+    pub listen: SocketAddr,
+    /// Threads; each has its own socket. 1 to 256.
+    pub shards: usize,
+    /// Sessions at most, connected or not.
+    pub sessions_max: usize,
+    /// Let the kernel cut messages into datagrams (UDP GSO).
+    pub gso: bool,
+}
+
+/// The media port and the shards that live on it.
+#[derive(Debug)]
+pub struct Shards {
+    address: SocketAddr,
+    links: Arc<Links>,
+    sessions: Arc<Sessions>,
+    counters: Vec<Arc<ShardCounters>>,
+    socket_counters: Vec<Arc<SocketCounters>>,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Open(Vec<(MediaSocket, Inbox)>),
+    Running(Vec<JoinHandle<()>>),
+}
+
+impl Config {
+    /// For `listen`: a shard for each core, 20,000 sessions.
+    pub fn new(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            shards: std::thread::available_parallelism().map_or(1, usize::from),
+            sessions_max: 20_000,
+            gso: true,
+        }
+    }
+}
+
+impl Shards {
+    /// Opens the media port. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When the port can't be opened.
+    pub fn open(config: &Config) -> Result<Self, BindError> {
+        let options = Options {
+            sockets: config.shards.max(1),
+            gso: config.gso,
+            ..Options::default()
+        };
+        let sockets = MediaPort::bind(config.listen, &options)?;
+        let address = sockets
+            .first()
+            .map_or(config.listen, MediaSocket::local_addr);
+        let socket_counters = sockets.iter().map(MediaSocket::counters).collect();
+        let (links, inboxes) = Links::new(sockets.iter().map(MediaSocket::waker).collect());
+        let (inboxes, counters): (Vec<_>, Vec<_>) = inboxes.into_iter().unzip();
+        Ok(Self {
+            address,
+            links: Arc::new(links),
+            sessions: Arc::new(Sessions::new(config.sessions_max)),
+            counters,
+            socket_counters,
+            state: State::Open(sockets.into_iter().zip(inboxes).collect()),
+        })
+    }
+
+    /// Starts the threads. `epoch` is the one given to the hub. A second call does nothing.
+    ///
+    /// # Errors
+    /// When a thread can't be started.
+    pub fn start(&mut self, source: &Arc<dyn Source>, epoch: Instant) -> io::Result<()> {
+        let mut threads = Vec::new();
+        if let State::Open(open) = &mut self.state {
+            let counters = self.counters.iter();
+            for ((index, (socket, inbox)), counters) in (0_u16..).zip(open.drain(..)).zip(counters)
+            {
+                let worker = Worker::new(
+                    ShardId(index),
+                    socket,
+                    inbox,
+                    Arc::clone(&self.links),
+                    Arc::clone(&self.sessions),
+                    Arc::clone(source),
+                    Arc::clone(counters),
+                    epoch,
+                );
+                let name = format!("shard-{index}");
+                threads.push(
+                    std::thread::Builder::new()
+                        .name(name)
+                        .spawn(|| worker.run())?,
+                );
+            }
+            self.state = State::Running(threads);
+        }
+        Ok(())
+    }
+
+    /// Where the media port listens, with the real port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The hub's way to the shards.
+    pub fn links(&self) -> Arc<Links> {
+        Arc::clone(&self.links)
+    }
+
+    /// What each shard did.
+    pub fn counters(&self) -> &[Arc<ShardCounters>] {
+        &self.counters
+    }
+
+    /// What each shard's socket did.
+    pub fn socket_counters(&self) -> &[Arc<SocketCounters>] {
+        &self.socket_counters
+    }
+
+    /// Sessions now, those included that have not connected yet.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    pub(crate) fn table(&self) -> Arc<Sessions> {
+        Arc::clone(&self.sessions)
+    }
+
+    /// Says goodbye to all viewers and ends the threads.
+    pub fn shutdown(mut self) {
+        for index in (0_u16..).take(self.links.shards()) {
+            self.links.tell(ShardId(index), Control::Shutdown);
+        }
+        if let State::Running(threads) = &mut self.state {
+            for thread in threads.drain(..) {
+                if thread.join().is_err() {
+                    tracing::error!("a shard's thread had panicked");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use zongzi_transport::{Path, Sender};
+use zongzi_webrtc::ice;
+use zongzi_webrtc::peer::Peer;
+use zongzi_webrtc::{sdp, srtp};
+
+use super::Session;
+use super::session::Newcomer;
+use crate::viewer::{Egress, Outbox, Seeds, StreamSettings};
+
+/// One shard's viewers, by number and by address.
+#[derive(Debug, Default)]
+pub(super) struct Viewers {
+    places: Vec<Option<Box<Viewer>>>,
+    free: Vec<ViewerKey>,
+    by_address: HashMap<SocketAddr, ViewerKey>,
+    by_name: HashMap<String, ViewerKey>,
+}
+
+/// Names a viewer within his shard; used again after his end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ViewerKey(pub(super) usize);
+
+/// A session that a shard owns.
+#[derive(Debug)]
+pub(super) struct Viewer {
+    pub(super) session: Arc<Session>,
+    pub(super) peer: Peer,
+    /// What he is sent, from the moment the keys stand.
+    pub(super) egress: Option<Egress>,
+    /// Where to.
+    pub(super) path: Option<Path>,
+    /// He is on the list of those who are not at live.
+    pub(super) catching_up: bool,
+    /// The first media packet went.
+    pub(super) joined: bool,
+    /// What the egress is made of.
+    streams: Option<Streams>,
+    addresses: Vec<SocketAddr>,
+}
+
+#[derive(Debug)]
+struct Streams {
+    video: Option<(sdp::Stream, Seeds)>,
+    retransmission: Seeds,
+    audio: Option<(sdp::Stream, Seeds)>,
+}
+
+/// One viewer's way out: the shard's sender, with his path.
+pub(super) struct Out<'a> {
+    pub(super) sender: &'a mut Sender,
+    pub(super) path: Path,
+}
+
+impl Outbox for Out<'_> {
+    fn datagram(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        self.sender.datagram(&self.path, len, fill)
+    }
+}
+
+impl Viewers {
+    pub(super) fn insert(&mut self, session: Arc<Session>, newcomer: Newcomer) -> ViewerKey {
+        let name = session.name.clone();
+        let viewer = Box::new(Viewer {
+            session,
+            peer: newcomer.peer,
+            egress: None,
+            path: None,
+            catching_up: false,
+            joined: false,
+            streams: Some(Streams {
+                video: newcomer.video,
+                retransmission: newcomer.retransmission,
+                audio: newcomer.audio,
+            }),
+            addresses: Vec::new(),
+        });
+        let key = self.free.pop().unwrap_or(ViewerKey(self.places.len()));
+        match self.places.get_mut(key.0) {
+            Some(place) => *place = Some(viewer),
+            None => self.places.push(Some(viewer)),
+        }
+        self.by_name.insert(name, key);
+        key
+    }
+
+    pub(super) fn remove(&mut self, key: ViewerKey) -> Option<Box<Viewer>> {
+        let viewer = self.places.get_mut(key.0)?.take()?;
+        self.free.push(key);
+        self.by_name.remove(&viewer.session.name);
+        for address in &viewer.addresses {
+            if self.by_address.get(address) == Some(&key) {
+                self.by_address.remove(address);
+            }
+        }
+        Some(viewer)
+    }
+
+    pub(super) fn viewer(&mut self, key: ViewerKey) -> Option<&mut Viewer> {
+        self.places.get_mut(key.0)?.as_deref_mut()
+    }
+
+    pub(super) fn at(&self, address: SocketAddr) -> Option<ViewerKey> {
+        self.by_address.get(&address).copied()
+    }
+
+    pub(super) fn named(&self, name: &str) -> Option<ViewerKey> {
+        self.by_name.get(name).copied()
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = ViewerKey> + use<> {
+        (0..self.places.len()).map(ViewerKey)
+    }
+
+    /// The viewer sent a valid check from this address: datagrams from there are his.
+    pub(super) fn learn(&mut self, key: ViewerKey, address: SocketAddr) {
+        let Some(viewer) = self.places.get_mut(key.0).and_then(Option::as_deref_mut) else {
+            return;
+        };
+        if self.by_address.get(&address) == Some(&key) {
+            return;
+        }
+        if viewer.addresses.len() >= ice::Lite::CHECKED_MAX {
+            let oldest = viewer.addresses.remove(0);
+            if self.by_address.get(&oldest) == Some(&key) {
+                self.by_address.remove(&oldest);
+            }
+        }
+        viewer.addresses.push(address);
+        self.by_address.insert(address, key);
+    }
+}
+
+impl Viewer {
+    /// The keys stand.
+    pub(super) fn connect(&mut self, now: Instant, srtp: Box<srtp::Sender>) {
+        let Some(streams) = self.streams.take() else {
+            return;
+        };
+        let settings = |(stream, seeds): (sdp::Stream, _)| {
+            let settings = StreamSettings {
+                ssrc: stream.ssrc,
+                payload_type: stream.payload_type,
+                extensions: stream.extensions,
+            };
+            (settings, seeds)
+        };
+        let rtx = streams.video.as_ref().and_then(|(stream, _)| {
+            let (payload_type, ssrc) = stream.rtx?;
+            let extensions = stream.extensions;
+            let settings = StreamSettings {
+                ssrc,
+                payload_type,
+                extensions,
+            };
+            Some((settings, streams.retransmission))
+        });
+        self.egress = Some(Egress::new(
+            now,
+            srtp,
+            streams.video.map(settings),
+            rtx,
+            streams.audio.map(settings),
+        ));
+    }
+}

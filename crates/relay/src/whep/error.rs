@@ -1,0 +1,40 @@
+use std::time::Duration;
+
+use zongzi_webrtc::{dtls, sdp};
+
+/// Why a request about a session can't be met.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The offer or fragment can't be used; [`sdp::Error::NoCommonCodec`] is 406, all others 400.
+    #[error(transparent)]
+    Sdp(#[from] sdp::Error),
+    /// As many sessions as there may be: 503, to be tried again after [`Error::retry_after`].
+    #[error("as many viewers as this server takes")]
+    Full,
+    /// The session's shard has too much to do: 503, as above.
+    #[error("the server is busy")]
+    Busy,
+    /// There is no such session, or not any more: 404.
+    #[error("no such session")]
+    NoSession,
+    /// More ICE restarts than one session may have: 422, the player makes a new session (RFC 9725 §4.3.3).
+    #[error("too many ICE restarts")]
+    TooManyRestarts,
+    /// The system gives no random numbers: 500.
+    #[error("no random numbers")]
+    NoRandom,
+    /// The DTLS engine could not be set up.
+    #[error("DTLS: {0}")]
+    Engine(#[source] dtls::Error),
+}
+
+impl Error {
+    /// When a refused player may ask again (the header `Retry-After`).
+    pub fn retry_after(&self) -> Option<Duration> {
+        matches!(self, Self::Full | Self::Busy).then_some(RETRY_AFTER)
+    }
+}
+
+/// Long enough that refused players cost nothing, short enough that a freed place is soon taken.
+const RETRY_AFTER: Duration = Duration::from_secs(5);

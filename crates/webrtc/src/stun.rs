@@ -354,4 +354,4 @@ const OPTIONAL: u16 = 0x8000;
 const FINGERPRINT: u16 = 0x8028;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

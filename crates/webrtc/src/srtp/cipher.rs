@@ -30,38 +30,30 @@ impl Cipher {
             .get_mut(..profile.key_bytes())
             .ok_or(Error::Cipher)?;
         derive(key, salt, stream.encryption_label(), session_key)?;
-        let algorithm = match profile {
-            Profile::AeadAes128Gcm => &AES_128_GCM,
-            Profile::AeadAes256Gcm => &AES_256_GCM,
-            Profile::AesCm128HmacSha1_80 => {
-                let mut session_salt = [0u8; 14];
-                derive(key, salt, stream.salt_label(), &mut session_salt)?;
-                let mut authentication = [0u8; 20];
-                derive(
-                    key,
-                    salt,
-                    stream.authentication_label(),
-                    &mut authentication,
-                )?;
-                let key = UnboundCipherKey::new(&AES_128, session_key)
-                    .and_then(EncryptingKey::ctr)
-                    .map_err(|_unspecified| Error::Cipher)?;
-                let authentication =
-                    hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &authentication);
-                return Ok(Self::Cm(Box::new(Cm {
-                    key,
-                    authentication,
-                    salt: session_salt,
-                })));
-            }
-        };
+        if profile == Profile::AesCm128HmacSha1_80 {
+            let mut session_salt = [0u8; 14];
+            derive(key, salt, stream.salt_label(), &mut session_salt)?;
+            let mut authentication = [0u8; 20];
+            derive(
+                key,
+                salt,
+                stream.authentication_label(),
+                &mut authentication,
+            )?;
+            let key = UnboundCipherKey::new(&AES_128, session_key)
+                .and_then(EncryptingKey::ctr)
+                .map_err(|_unspecified| Error::Cipher)?;
+            let authentication =
+                hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &authentication);
+            return Ok(Self::Cm(Box::new(Cm {
+                key,
+                authentication,
+                salt: session_salt,
+            })));
+        }
         let mut session_salt = [0u8; 12];
         derive(key, salt, stream.salt_label(), &mut session_salt)?;
-        let key = UnboundKey::new(algorithm, session_key).map_err(|_unspecified| Error::Cipher)?;
-        Ok(Self::Gcm(Gcm {
-            key: LessSafeKey::new(key),
-            salt: session_salt,
-        }))
+        Ok(Self::Gcm(Gcm::new(profile, session_key, session_salt)?))
     }
 }
 
@@ -82,6 +74,19 @@ pub(super) struct Gcm {
 
 impl Gcm {
     pub(super) const TAG_BYTES: usize = 16;
+
+    /// From a session key (16 or 32 bytes, by the profile) and session salt.
+    pub(super) fn new(profile: Profile, key: &[u8], salt: [u8; 12]) -> Result<Self, Error> {
+        let algorithm = match profile {
+            Profile::AeadAes256Gcm => &AES_256_GCM,
+            Profile::AeadAes128Gcm | Profile::AesCm128HmacSha1_80 => &AES_128_GCM,
+        };
+        let key = UnboundKey::new(algorithm, key).map_err(|_unspecified| Error::Cipher)?;
+        Ok(Self {
+            key: LessSafeKey::new(key),
+            salt,
+        })
+    }
 
     /// The nonce of an RTP packet: `00 00 | SSRC | ROC | SEQ`, XORed with the salt (RFC 7714 §8.1).
     pub(super) fn rtp_nonce(&self, ssrc: [u8; 4], index: u64) -> Nonce {

@@ -33,6 +33,12 @@ impl Receiver {
         }
     }
 
+    /// How many streams' replay windows are held.
+    #[cfg(test)]
+    pub(super) const fn sources(&self) -> usize {
+        self.rtp_windows.0.len()
+    }
+
     /// The profile in use.
     #[must_use]
     pub const fn profile(&self) -> Profile {

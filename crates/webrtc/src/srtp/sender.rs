@@ -26,6 +26,12 @@ impl Sender {
         }
     }
 
+    /// Jumps to an index, as the RFC's known answers do.
+    #[cfg(test)]
+    pub(super) const fn set_rtcp_index(&mut self, index: u32) {
+        self.rtcp_index = index;
+    }
+
     /// The profile in use.
     #[must_use]
     pub const fn profile(&self) -> Profile {

@@ -366,6 +366,3 @@ impl Kind {
 const RTCP_BYTES_MAX: usize = 1_500;
 /// Datagrams that wait to be polled: a few DTLS flights.
 const TRANSMITS_MAX: usize = 64;
-
-#[cfg(test)]
-mod tests;

@@ -18,6 +18,7 @@ pub(crate) struct Link {
     acknowledged: u32,
     /// The peer wants an Acknowledgement after this many bytes.
     window: u32,
+    messages: u64,
 }
 
 impl Link {
@@ -28,6 +29,7 @@ impl Link {
             received: 0,
             acknowledged: 0,
             window: WINDOW_BYTES,
+            messages: 0,
         }
     }
 
@@ -37,6 +39,7 @@ impl Link {
         loop {
             let before = input.len();
             let message = self.reader.read(input)?;
+            self.messages = self.messages.saturating_add(u64::from(message.is_some()));
             let used = before.saturating_sub(input.len());
             self.acknowledge(u32::try_from(used).unwrap_or(u32::MAX));
             match message {
@@ -49,6 +52,11 @@ impl Link {
                 other => return Ok(other),
             }
         }
+    }
+
+    /// Whole messages received, control messages included.
+    pub(crate) fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// Announces our chunk size and uses it.

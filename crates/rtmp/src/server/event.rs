@@ -36,15 +36,23 @@ pub struct PublishRequest {
 #[derive(Clone, PartialEq, Eq)]
 pub struct StreamName(String);
 
-impl StreamName {
-    /// The name without what follows a `?`. If it is empty, the last part of the application's path takes its place:
-    /// that is where encoders with one field for the URL put the key.
-    pub(super) fn new(name: &str, app: &str) -> Self {
-        let name = before_query(name);
-        let from_app = || app.rsplit_once('/').map_or("", |(_, last)| last);
-        Self(if name.is_empty() { from_app() } else { name }.to_owned())
+impl PublishRequest {
+    /// What `connect` and `publish` said, without what follows a `?` in either. Where the stream has no name, the last
+    /// part of the application's path is the key: encoders with one field for the whole URL put it there.
+    pub(super) fn new(app: &str, name: &str, client: Option<String>) -> Self {
+        let (app, name) = match (before_query(app), before_query(name)) {
+            (app, "") => app.rsplit_once('/').unwrap_or((app, "")),
+            named => named,
+        };
+        Self {
+            app: app.to_owned(),
+            stream: StreamName(name.to_owned()),
+            client,
+        }
     }
+}
 
+impl StreamName {
     /// The secret itself.
     pub fn expose(&self) -> &str {
         &self.0
@@ -57,7 +65,7 @@ impl fmt::Debug for StreamName {
     }
 }
 
-pub(super) fn before_query(text: &str) -> &str {
+fn before_query(text: &str) -> &str {
     text.split_once('?').map_or(text, |(before, _)| before)
 }
 

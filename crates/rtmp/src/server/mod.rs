@@ -2,8 +2,6 @@
 
 mod event;
 mod session;
-#[cfg(test)]
-mod tests;
 
 pub use event::{Event, Metadata, PublishRequest, StreamName};
 pub use session::Session;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::event::{Event, Metadata, PublishRequest, StreamName, before_query, bounded};
+use super::event::{Event, Metadata, PublishRequest, bounded};
 use crate::amf0::{self, Value};
 use crate::chunk::{ChunkStreamId, Writer};
 use crate::clock::Clock;
@@ -29,7 +29,6 @@ pub struct Session {
     events: VecDeque<Event>,
     /// What came after the handshake and before a publish was accepted.
     preauth_bytes: usize,
-    preauth_messages: usize,
 }
 
 #[derive(Debug)]
@@ -66,7 +65,6 @@ impl Session {
             demuxer: Demuxer::default(),
             events: VecDeque::new(),
             preauth_bytes: 0,
-            preauth_messages: 0,
         }
     }
 
@@ -167,8 +165,7 @@ impl Session {
         if self.preauth_bytes > self.limits.preauth_bytes {
             return Err(Error::PreauthBytes(self.limits.preauth_bytes));
         }
-        self.preauth_messages = self.preauth_messages.saturating_add(1);
-        if self.preauth_messages > self.limits.preauth_messages {
+        if self.link.messages() > u64::try_from(self.limits.preauth_messages).unwrap_or(u64::MAX) {
             return Err(Error::PreauthMessages(self.limits.preauth_messages));
         }
         Ok(message)
@@ -226,11 +223,8 @@ impl Session {
             ("connect", _) => return Err(Error::Command("a second connect")),
             ("createStream", _) => self.answer(&command, Value::Number(PUBLISH_STREAM)),
             ("publish", State::Connected(connected)) => {
-                let request = PublishRequest {
-                    app: before_query(&connected.app).to_owned(),
-                    stream: StreamName::new(command.text(0), before_query(&connected.app)),
-                    client: connected.client.clone(),
-                };
+                let client = connected.client.clone();
+                let request = PublishRequest::new(&connected.app, command.text(0), client);
                 self.state = State::Asking {
                     stream_id: message.stream_id,
                 };

@@ -15,11 +15,21 @@ mod start;
 mod viewers;
 mod worker;
 
-pub use counters::{Closed, JOIN_BUCKETS, ShardCounters};
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "read far from here, beside the counters of sockets and of the hub"
+)]
+pub use counters::ShardCounters;
+pub use counters::{Closed, JOIN_BUCKETS};
 pub(crate) use feed::Feed;
 pub(crate) use inbox::Control;
 pub use inbox::Links;
-pub use message::{BroadcastId, FromHub, ShardId};
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "the hub speaks of shards, and an `Id` says nothing there"
+)]
+pub use message::ShardId;
+pub use message::{BroadcastId, FromHub};
 pub(crate) use session::{Change, Newcomer, Session, Sessions};
 pub use source::Source;
 pub use start::{Config, Shards};

@@ -104,6 +104,10 @@ impl Viewers {
         self.places.get_mut(key.0)?.as_deref_mut()
     }
 
+    pub(super) fn get(&self, key: ViewerKey) -> Option<&Viewer> {
+        self.places.get(key.0)?.as_deref()
+    }
+
     pub(super) fn at(&self, address: SocketAddr) -> Option<ViewerKey> {
         self.by_address.get(&address).copied()
     }

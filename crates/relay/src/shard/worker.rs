@@ -297,7 +297,7 @@ impl Worker {
                         viewer.peer.restart_ice(credentials);
                     }
                 }
-                Control::Datagram(path, mut datagram) => self.datagram(path, &mut datagram, true),
+                Control::Datagram(path, datagram) => self.datagram(path, &datagram, true),
                 Control::Shutdown => self.over = true,
             }
         }
@@ -328,7 +328,7 @@ impl Worker {
     }
 
     /// A datagram has come, by our socket or from another shard.
-    fn datagram(&mut self, path: Path, data: &mut [u8], forwarded: bool) {
+    fn datagram(&mut self, path: Path, data: &[u8], forwarded: bool) {
         let class = Class::of(data);
         let mut key = self.viewers.at(path.remote);
         if class == Class::Stun {
@@ -348,7 +348,7 @@ impl Worker {
             Class::Stun | Class::Rtp => self.feed_peer(key, path, data),
             Class::Dtls => {
                 if self.handshakes.len() < HANDSHAKES_MAX {
-                    let datagram = (&*data).into();
+                    let datagram = data.into();
                     self.handshakes.push_back(Handshake {
                         viewer: key,
                         path,
@@ -363,9 +363,9 @@ impl Worker {
         }
     }
 
-    fn is_for(&mut self, key: ViewerKey, request: &[u8]) -> bool {
+    fn is_for(&self, key: ViewerKey, request: &[u8]) -> bool {
         let named = stun::username(request).map(|(ours, _)| ours);
-        let viewer = self.viewers.viewer(key);
+        let viewer = self.viewers.get(key);
         // Without a name it is no check: his, as it came from his address.
         named.is_none_or(|named| {
             viewer.is_some_and(|viewer| viewer.peer.ice().ufrags().any(|ours| ours == named))
@@ -634,7 +634,7 @@ impl Worker {
         }
         if why != Closed::Panic {
             let farewell = catch_unwind(AssertUnwindSafe(|| {
-                say_goodbye(&mut viewer, &mut self.sender)
+                say_goodbye(&mut viewer, &mut self.sender);
             }));
             if farewell.is_err() {
                 add(&self.counters.panics, 1);

@@ -1,1 +1,675 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use zongzi_webrtc::rtcp::{self, NackPair, NtpTime};
+use zongzi_webrtc::rtp::{self, Extensions, RtpTime, SeqNo, Ssrc, playout_delay};
+use zongzi_webrtc::srtp;
+
+use super::{Egress, Outbox, Seeds, StreamSettings, Tally, Tick};
+use crate::packetize::{Batch, BatchKind};
+use crate::shard::Feed;
+
+const VIDEO: Ssrc = Ssrc(100);
+const AGAIN: Ssrc = Ssrc(101);
+const AUDIO: Ssrc = Ssrc(102);
+const OFFSET: u32 = 0xffff_0000;
+
+/// A viewer in virtual time, with a broadcast before him and his receiving end behind him.
+struct Lab {
+    started: Instant,
+    now: Tick,
+    feed: Feed,
+    egress: Egress,
+    receiver: srtp::Receiver,
+    out: Sent,
+    video: u64,
+    audio: u64,
+}
+
+/// What the viewer was sent.
+#[derive(Debug, Default)]
+struct Sent(Vec<Vec<u8>>);
+
+impl Outbox for Sent {
+    fn datagram(&mut self, len: usize, fill: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let mut datagram = vec![0xee; len];
+        let filled = fill(&mut datagram);
+        if filled {
+            self.0.push(datagram);
+        }
+        filled
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Got {
+    Media {
+        header: rtp::Header,
+        payload: Vec<u8>,
+    },
+    /// A datagram that was there before.
+    Copy,
+    Report {
+        ssrc: Ssrc,
+        ntp: NtpTime,
+        rtp_time: RtpTime,
+        packets: u32,
+    },
+    Bye(usize),
+}
+
+impl Lab {
+    fn new() -> Self {
+        Self::with(Some(AGAIN), 30_000)
+    }
+
+    fn with(again: Option<Ssrc>, first_sequence: u16) -> Self {
+        let material = [7; 56];
+        let keys = srtp::Keys::new(srtp::Profile::AeadAes128Gcm, &material).unwrap();
+        let started = Instant::now();
+        let now = Tick {
+            at: started,
+            unix: Duration::from_secs(1_800_000_000),
+            media: Duration::from_secs(100_000),
+        };
+        let extensions = Extensions::new(&[(4, b"0"), (5, &playout_delay(0, 0))]).unwrap();
+        let settings = |ssrc, payload_type| StreamSettings {
+            ssrc,
+            payload_type,
+            extensions,
+        };
+        let seeds = Seeds {
+            sequence: first_sequence,
+            timestamp: OFFSET,
+        };
+        Self {
+            started,
+            now,
+            feed: Feed::default(),
+            egress: Egress::new(
+                started,
+                Box::new(keys.sender(srtp::Side::Server).unwrap()),
+                Some((settings(VIDEO, 96), seeds)),
+                again.map(|ssrc| (settings(ssrc, 97), seeds)),
+                Some((settings(AUDIO, 111), seeds)),
+            ),
+            receiver: keys.receiver(srtp::Side::Server).unwrap(),
+            out: Sent::default(),
+            video: 0,
+            audio: 0,
+        }
+    }
+
+    /// A live frame for the broadcast: `packets` of 1,100 bytes, the last shorter, a keyframe's parameter sets in front.
+    fn frame(&mut self, keyframe: bool, packets: usize) -> Arc<Batch> {
+        let mut sizes = vec![1_100; packets];
+        sizes[packets - 1] = 500;
+        if keyframe {
+            sizes.insert(0, 40);
+        }
+        let kind = BatchKind::Video { keyframe };
+        let batch = self
+            .batch(kind, self.video, &sizes, 90_000)
+            .with_lead(usize::from(keyframe));
+        self.video += 1;
+        let batch = Arc::new(batch);
+        self.feed.push(&batch);
+        batch
+    }
+
+    fn batch(&self, kind: BatchKind, sequence: u64, sizes: &[usize], rate: u128) -> Batch {
+        let rtp_time =
+            u32::try_from(self.now.media.as_micros() * rate / 1_000_000 % (1 << 32)).unwrap();
+        let mut data = Vec::new();
+        let mut ends = Vec::new();
+        for (packet, size) in sizes.iter().enumerate() {
+            let mut payload = vec![u8::try_from(packet % 251).unwrap(); *size];
+            payload[..8].copy_from_slice(&sequence.to_be_bytes());
+            data.extend(payload);
+            ends.push(u32::try_from(data.len()).unwrap());
+        }
+        Batch::new(
+            kind,
+            sequence,
+            0,
+            rtp_time,
+            self.now.at,
+            data.into(),
+            ends.into(),
+        )
+    }
+
+    fn sound(&mut self) {
+        let batch = self.batch(BatchKind::Audio, self.audio, &[200], 48_000);
+        self.audio += 1;
+        self.egress.audio(self.now, &batch, &mut self.out);
+    }
+
+    /// A group of frames 33 ms apart, each of 9 packets, that nobody watches yet.
+    fn group(&mut self, frames: usize) {
+        for frame in 0..frames {
+            self.frame(frame == 0, 9);
+            self.wait(33);
+        }
+    }
+
+    fn wait(&mut self, millis: u64) {
+        let span = Duration::from_millis(millis);
+        self.now.at += span;
+        self.now.unix += span;
+        self.now.media += span;
+    }
+
+    fn pump(&mut self) {
+        self.egress.pump(self.now, &self.feed, &mut self.out);
+    }
+
+    /// Lives through a live frame of this viewer.
+    fn live(&mut self, keyframe: bool) {
+        self.frame(keyframe, 9);
+        self.pump();
+        self.wait(33);
+    }
+
+    /// Pumps at each timeout until there is no backlog; how long it took.
+    fn catch_up(&mut self) -> Duration {
+        let started = self.now.at;
+        for _ in 0..10_000 {
+            self.pump();
+            let Some(at) = self.egress.poll_timeout(&self.feed) else {
+                return self.now.at - started;
+            };
+            let span = at.saturating_duration_since(self.now.at);
+            self.wait(u64::try_from(span.as_millis()).unwrap() + 1);
+        }
+        panic!("never at live");
+    }
+
+    /// Everything sent since the last call, decrypted.
+    fn got(&mut self) -> Vec<Got> {
+        let mut got = Vec::new();
+        let mut plain = [0; 2048];
+        for datagram in std::mem::take(&mut self.out.0) {
+            if (192..=223).contains(&datagram[1]) {
+                let length = self.receiver.unprotect_rtcp(&datagram, &mut plain).unwrap();
+                got.extend(
+                    rtcp::packets(&plain[..length]).filter_map(|packet| match packet {
+                        rtcp::Packet::SenderReport {
+                            ssrc,
+                            ntp,
+                            rtp_time,
+                            packets,
+                            ..
+                        } => Some(Got::Report {
+                            ssrc,
+                            ntp,
+                            rtp_time,
+                            packets,
+                        }),
+                        rtcp::Packet::Bye { sources } => Some(Got::Bye(sources.iter().count())),
+                        _ => None,
+                    }),
+                );
+                continue;
+            }
+            match self.receiver.unprotect(&datagram, &mut plain) {
+                Ok((length, _)) => {
+                    let packet = rtp::Packet::parse(&plain[..length]).unwrap();
+                    let payload = packet.payload.to_vec();
+                    got.push(Got::Media {
+                        header: packet.header,
+                        payload,
+                    });
+                }
+                Err(srtp::Error::Replayed) => got.push(Got::Copy),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        got
+    }
+
+    fn nack(&mut self, sequence: SeqNo, following: u16) {
+        let pair = NackPair {
+            first: sequence,
+            following,
+        };
+        self.egress.nack(VIDEO, pair, &self.feed, &mut self.out);
+    }
+
+    fn keyframe_request(&mut self) {
+        self.egress
+            .keyframe_request(self.now, VIDEO, &self.feed, &mut self.out);
+    }
+
+    fn lossy_report(&mut self, fraction_lost: u8) {
+        let report = rtcp::Report {
+            ssrc: VIDEO,
+            fraction_lost,
+            lost: 0,
+            highest_sequence: 0,
+            jitter: 0,
+            last_report: 0,
+            since_last_report: 0,
+        };
+        self.egress.report(self.now, &report);
+    }
+
+    fn tally(&mut self) -> Tally {
+        self.egress.take_tally()
+    }
+}
+
+fn media(got: &[Got], ssrc: Ssrc) -> Vec<(rtp::Header, Vec<u8>)> {
+    let media = got.iter().filter_map(|got| match got {
+        Got::Media { header, payload } if header.ssrc == ssrc => Some((*header, payload.clone())),
+        _ => None,
+    });
+    media.collect()
+}
+
+/// The batch numbers of the frames, in the order they came, each once.
+fn frames(got: &[Got]) -> Vec<u64> {
+    let of = |payload: &[u8]| u64::from_be_bytes(payload[..8].try_into().unwrap());
+    let mut frames: Vec<u64> = media(got, VIDEO)
+        .iter()
+        .map(|(_, payload)| of(payload))
+        .collect();
+    frames.dedup();
+    frames
+}
+
+/// The numbers follow each other without a hole; returns the first.
+fn continuous(got: &[Got]) -> u16 {
+    let media = media(got, VIDEO);
+    let first = media[0].0.sequence;
+    for (place, (header, _)) in (0_u16..).zip(&media) {
+        assert_eq!(header.sequence, first.plus(place));
+    }
+    first.0
+}
+
+#[test]
+fn a_join_gets_the_newest_group_at_50_megabits_with_true_timestamps() {
+    let mut lab = Lab::new();
+    lab.group(10);
+    lab.group(30);
+    let took = lab.catch_up();
+    let got = lab.got();
+    assert_eq!(frames(&got), (10..40).collect::<Vec<_>>());
+    assert_eq!(continuous(&got), 30_000);
+    // 30 frames of 9.7 KB with overhead: 290 KB, 20 KB of it and one frame at once.
+    let expected = Duration::from_millis((290 - 30) * 8 / 50)..Duration::from_millis(60);
+    assert!(expected.contains(&took), "{took:?}");
+    let video = media(&got, VIDEO);
+    let times: Vec<u32> = video.iter().map(|(header, _)| header.timestamp.0).collect();
+    assert_eq!(
+        times[10].wrapping_sub(times[0]),
+        33 * 90,
+        "the frame after the keyframe's ten packets"
+    );
+    let markers = video.iter().filter(|(header, _)| header.marker).count();
+    assert_eq!(markers, 30, "one for each frame");
+    assert!(video[9].0.marker && !video[8].0.marker);
+    assert!(video.iter().all(|(header, _)| header.payload_type == 96));
+}
+
+#[test]
+fn the_first_datagram_goes_twice_byte_for_byte_and_reports_come_with_it() {
+    let mut lab = Lab::new();
+    lab.group(3);
+    lab.pump();
+    assert_eq!(lab.out.0[0], lab.out.0[1]);
+    let now = lab.now;
+    let got = lab.got();
+    assert_eq!(got[1], Got::Copy);
+    assert_eq!(got.iter().filter(|got| **got == Got::Copy).count(), 1);
+    let ticks = |rate| u32::try_from(now.media.as_micros() * rate / 1_000_000 % (1 << 32)).unwrap();
+    for (ssrc, rate) in [(VIDEO, 90_000), (AUDIO, 48_000)] {
+        let report = got.iter().find_map(|got| match got {
+            Got::Report {
+                ssrc: of,
+                ntp,
+                rtp_time,
+                ..
+            } if *of == ssrc => Some((*ntp, *rtp_time)),
+            _ => None,
+        });
+        let expected = (
+            NtpTime::from_unix(now.unix),
+            RtpTime(ticks(rate)).plus(OFFSET),
+        );
+        assert_eq!(
+            report,
+            Some(expected),
+            "the time of now, not of the last packet"
+        );
+    }
+}
+
+#[test]
+fn reports_come_every_second_while_media_flows() {
+    let mut lab = Lab::new();
+    lab.frame(true, 9);
+    lab.pump();
+    for _ in 0..90 {
+        lab.live(false);
+    }
+    let got = lab.got();
+    let counts: Vec<u32> = got
+        .iter()
+        .filter_map(|got| match got {
+            Got::Report {
+                ssrc: VIDEO,
+                packets,
+                ..
+            } => Some(*packets),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(counts, [10, 10 + 32 * 9, 10 + 63 * 9]);
+}
+
+#[test]
+fn a_long_group_comes_at_eight_times_its_own_speed() {
+    let mut lab = Lab::new();
+    lab.group(240);
+    let took = lab.catch_up();
+    assert_eq!(frames(&lab.got()).len(), 240);
+    // 7.9 s; the last frame waits for nothing.
+    assert!((900..1_050).contains(&took.as_millis()), "{took:?}");
+}
+
+#[test]
+fn who_is_at_live_gets_each_frame_at_once_whatever_its_size() {
+    let mut lab = Lab::new();
+    lab.frame(true, 1);
+    lab.pump();
+    lab.got();
+    for packets in [1, 400, 3] {
+        lab.frame(false, packets);
+        lab.pump();
+        assert_eq!(media(&lab.got(), VIDEO).len(), packets);
+        assert_eq!(lab.egress.poll_timeout(&lab.feed), None);
+    }
+}
+
+#[test]
+fn sound_is_live_from_the_first_packet_even_before_the_picture() {
+    let mut lab = Lab::new();
+    lab.pump();
+    assert!(lab.got().is_empty(), "a waiting room is silent");
+    lab.sound();
+    let got = lab.got();
+    assert_eq!(media(&got, AUDIO).len(), 1);
+    assert!(!media(&got, AUDIO)[0].0.marker);
+    assert_eq!(
+        got.iter()
+            .filter(|got| matches!(got, Got::Report { .. }))
+            .count(),
+        2
+    );
+}
+
+#[test]
+fn a_lost_packet_comes_again_on_the_retransmission_stream_with_its_old_number() {
+    let mut lab = Lab::new();
+    lab.group(5);
+    lab.catch_up();
+    let sent = media(&lab.got(), VIDEO);
+    let lost = &sent[12];
+    // The next and the one after the next, by the mask's bits 0 and 1, too.
+    lab.nack(lost.0.sequence, 0b11);
+    let again = media(&lab.got(), AGAIN);
+    assert_eq!(again.len(), 3);
+    for ((header, payload), (original, data)) in again.iter().zip(&sent[12..]) {
+        assert_eq!(payload[..2], original.sequence.0.to_be_bytes());
+        assert_eq!(payload[2..], data[..]);
+        assert_eq!(
+            (header.timestamp, header.marker),
+            (original.timestamp, original.marker)
+        );
+        assert_eq!(header.payload_type, 97);
+    }
+    assert_eq!(again[2].0.sequence, again[0].0.sequence.plus(2));
+    assert_eq!(lab.tally().retransmitted, 3);
+}
+
+#[test]
+fn without_a_retransmission_stream_only_the_same_datagram_comes_again() {
+    let mut lab = Lab::with(None, 5);
+    lab.group(2);
+    lab.pump();
+    let datagrams = lab.out.0.clone();
+    lab.got();
+    lab.nack(SeqNo(5 + 3), 0);
+    // The first datagram had gone twice.
+    assert_eq!(lab.out.0, [datagrams[4].clone()]);
+}
+
+#[test]
+fn packets_never_sent_or_long_gone_are_not_sent_again() {
+    let mut lab = Lab::new();
+    lab.group(2);
+    lab.pump();
+    lab.got();
+    for number in [29_999, 30_019, 40_000, 0] {
+        lab.nack(SeqNo(number), 0);
+    }
+    assert!(lab.out.0.is_empty());
+    assert_eq!(lab.tally().not_retransmitted, 4);
+}
+
+#[test]
+fn who_asks_for_everything_again_and_again_uses_up_his_budget() {
+    let mut lab = Lab::new();
+    lab.group(30);
+    lab.catch_up();
+    let sent = lab.tally().bytes;
+    for _ in 0..50 {
+        for number in (0..200).step_by(17) {
+            lab.nack(SeqNo(30_000 + number), 0xffff);
+        }
+    }
+    let tally = lab.tally();
+    assert!(
+        tally.bytes < sent / 4 + (40 << 10),
+        "{} for {sent}",
+        tally.bytes
+    );
+    assert!(
+        tally.retransmitted > 50 && tally.not_retransmitted > 5_000,
+        "{tally:?}"
+    );
+    // With media the budget comes back, by a quarter.
+    lab.got();
+    for _ in 0..30 {
+        lab.live(false);
+    }
+    lab.nack(SeqNo(30_000), 0);
+    assert_eq!(lab.tally().retransmitted, 1);
+}
+
+#[test]
+fn a_keyframe_request_gets_the_newest_group_again_with_the_next_numbers_and_the_same_times() {
+    let mut lab = Lab::new();
+    lab.group(6);
+    lab.catch_up();
+    let first = lab.got();
+    lab.wait(50);
+    lab.keyframe_request();
+    lab.catch_up();
+    let again = lab.got();
+    assert_eq!(frames(&again), frames(&first));
+    let (old, new) = (media(&first, VIDEO), media(&again, VIDEO));
+    assert_eq!(
+        usize::from(new[0].0.sequence.0 - old[0].0.sequence.0),
+        old.len()
+    );
+    assert!(
+        old.iter()
+            .zip(&new)
+            .all(|((a, _), (b, _))| a.timestamp == b.timestamp)
+    );
+    assert_eq!(again[1], Got::Copy);
+    // Packets of the first time round are still known.
+    lab.nack(old[3].0.sequence, 0);
+    assert_eq!(media(&lab.got(), AGAIN)[0].1[2..], old[3].1[..]);
+}
+
+#[test]
+fn keyframe_requests_are_answered_at_most_every_500_ms_and_not_for_ever() {
+    let mut lab = Lab::new();
+    lab.group(2);
+    lab.catch_up();
+    lab.keyframe_request();
+    assert_eq!(lab.tally().groups_replayed, 1);
+    let mut replays = 0;
+    // Every 200 ms for 100 s, as a browser that cannot decode does; a frame now and then.
+    for round in 0..500 {
+        lab.wait(200);
+        lab.keyframe_request();
+        lab.catch_up();
+        let replayed = lab.tally().groups_replayed;
+        assert!(
+            replayed == 0 || round >= 2,
+            "the second after half a second"
+        );
+        replays += replayed;
+    }
+    assert!((45..60).contains(&replays), "{replays}");
+}
+
+#[test]
+fn a_viewer_whose_link_is_bad_does_without_whole_groups_and_keeps_his_numbers_and_the_sound() {
+    let mut lab = Lab::new();
+    let mut seen = Vec::new();
+    for group in 0..12_u64 {
+        for frame in 0..10 {
+            lab.live(frame == 0);
+        }
+        lab.sound();
+        // In groups 2 to 5 whatever is sent is lost.
+        let got = lab.got();
+        if media(&got, VIDEO).is_empty() {
+            assert!(!media(&got, AUDIO).is_empty());
+        } else {
+            assert_eq!(
+                frames(&got),
+                (group * 10..group * 10 + 10).collect::<Vec<_>>()
+            );
+            let lost = if (2..6).contains(&group) { 120 } else { 0 };
+            lab.lossy_report(lost);
+            lab.lossy_report(lost);
+            seen.push((group, continuous(&got)));
+        }
+    }
+    let groups: Vec<u64> = seen.iter().map(|(group, _)| *group).collect();
+    assert_eq!(groups, [0, 1, 2, 4, 7, 8, 9, 10, 11]);
+    for pair in seen.windows(2) {
+        assert_eq!(pair[1].1 - pair[0].1, 91, "no hole for what was skipped");
+    }
+    assert_eq!(lab.tally().groups_skipped, 3);
+}
+
+#[test]
+fn who_falls_far_behind_goes_to_the_newest_keyframe() {
+    let mut lab = Lab::new();
+    lab.group(30);
+    lab.pump();
+    // The shard does not come to him for a while.
+    lab.group(30);
+    lab.catch_up();
+    let got = lab.got();
+    continuous(&got);
+    let frames = frames(&got);
+    let (old, new) = frames.split_at(frames.iter().position(|frame| *frame == 30).unwrap());
+    assert!(old.len() < 10, "{old:?}");
+    assert_eq!(new, (30..60).collect::<Vec<_>>());
+    assert_eq!(lab.tally().groups_skipped, 1);
+}
+
+#[test]
+fn numbers_roll_over_with_the_keys_and_old_packets_are_found_behind_the_roll_over() {
+    let mut lab = Lab::with(Some(AGAIN), 32_767);
+    lab.frame(true, 1);
+    lab.pump();
+    let mut got = lab.got();
+    for _ in 0..(40_000 / 400) {
+        lab.frame(false, 400);
+        lab.pump();
+        got.extend(lab.got());
+        lab.wait(33);
+    }
+    assert_eq!(media(&got, VIDEO).len(), 40_002);
+    continuous(&got);
+    let newest = media(&got, VIDEO).last().unwrap().0.sequence;
+    assert!(newest.0 < 32_767, "rolled over");
+    let behind = media(&got, VIDEO)
+        .iter()
+        .find(|(header, _)| header.sequence.0 > 65_500)
+        .unwrap()
+        .clone();
+    lab.nack(behind.0.sequence, 0);
+    lab.nack(newest, 0);
+    let again = media(&lab.got(), AGAIN);
+    // The one before is too old for the feed's two seconds, or found right.
+    assert_eq!(again.last().unwrap().1[..2], newest.0.to_be_bytes());
+}
+
+#[test]
+fn after_the_host_comes_back_the_same_streams_go_on_at_a_keyframe() {
+    let mut lab = Lab::new();
+    lab.group(5);
+    lab.catch_up();
+    let before = lab.got();
+    lab.feed.clear();
+    lab.egress.restart();
+    lab.wait(10_000);
+    // A picture that depends on what is gone.
+    lab.live(false);
+    assert!(lab.got().is_empty());
+    lab.live(true);
+    lab.live(false);
+    let after = lab.got();
+    assert_eq!(frames(&after), [6, 7]);
+    let (last, first) = (
+        media(&before, VIDEO).pop().unwrap().0,
+        media(&after, VIDEO)[0].0,
+    );
+    assert_eq!(first.sequence, last.sequence.plus(1));
+    let passed = first.timestamp.0.wrapping_sub(last.timestamp.0);
+    assert!((10_000 * 90..10_200 * 90).contains(&passed), "{passed}");
+    assert_eq!(after[1], Got::Copy, "the parameter sets twice");
+}
+
+#[test]
+fn a_loss_between_hub_and_shard_does_not_show_once_the_snapshot_is_there() {
+    let mut lab = Lab::new();
+    let mut held = Vec::new();
+    for frame in 0..6 {
+        held.push(lab.frame(frame == 0, 3));
+        lab.pump();
+        lab.wait(33);
+    }
+    lab.got();
+    // Frame 6 never comes; frame 7 shows it; the snapshot has all.
+    let mut whole = Feed::default();
+    std::mem::swap(&mut whole, &mut lab.feed);
+    held.push(lab.frame(false, 3));
+    held.push(lab.frame(false, 3));
+    std::mem::swap(&mut whole, &mut lab.feed);
+    lab.feed.push(&held[7]);
+    lab.pump();
+    assert!(lab.got().is_empty());
+    lab.feed.restart(held);
+    lab.catch_up();
+    assert_eq!(frames(&lab.got()), [6, 7]);
+}
+
+#[test]
+fn goodbye_names_both_streams() {
+    let mut lab = Lab::new();
+    lab.egress.bye(&mut lab.out);
+    assert_eq!(lab.got(), [Got::Bye(2)]);
+    assert!(lab.now.at >= lab.started);
+}

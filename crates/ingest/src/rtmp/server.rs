@@ -51,9 +51,9 @@ impl<K: KeyCheck, P: Publish> Server<K, P> {
                 () = &mut stop => break,
                 Some(ended) = connections.join_next() => self.ended(ended.is_err()),
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
+                    Ok((stream, peer)) => {
                         pause = ACCEPT_PAUSE_MIN;
-                        self.accept(stream, &mut connections, &stopped);
+                        self.accept(stream, peer, &mut connections, &stopped);
                     }
                     Err(error) => pause = backed_off(&error, pause).await,
                 },
@@ -77,13 +77,16 @@ impl<K: KeyCheck, P: Publish> Server<K, P> {
     fn accept(
         &self,
         stream: TcpStream,
+        peer: SocketAddr,
         connections: &mut JoinSet<()>,
         stopped: &watch::Receiver<bool>,
     ) {
         let counters = &self.shared.counters;
         counters.count_opened();
-        match self.place(&stream, connections.len()) {
-            Ok((peer, place)) => {
+        // An IPv4 host on a dual-stack socket has an IPv4 address to us.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+        match self.place(peer, connections.len()) {
+            Ok(place) => {
                 let connection = Connection::new(Arc::clone(&self.shared), peer, stopped.clone());
                 connections.spawn(async move {
                     connection.serve(stream).await;
@@ -92,22 +95,19 @@ impl<K: KeyCheck, P: Publish> Server<K, P> {
             }
             Err(reason) => {
                 counters.count_closed(reason);
-                tracing::debug!(reason = reason.as_str(), "connection closed unheard");
+                tracing::debug!(%peer, reason = reason.as_str(), "connection closed unheard");
             }
         }
     }
 
-    fn place(&self, stream: &TcpStream, open: usize) -> Result<(SocketAddr, Place), Close> {
+    fn place(&self, peer: SocketAddr, open: usize) -> Result<Place, Close> {
         let settings = &self.shared.settings;
         if open >= settings.connections {
             return Err(Close::Full);
         }
-        // An IPv4 host on a dual-stack socket has an IPv4 address to us.
-        let peer = stream.peer_addr().map_err(|_| Close::Gone)?;
-        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-        let limit = settings.connections_per_address;
-        let place = self.addresses.place(peer.ip(), limit);
-        Ok((peer, place.ok_or(Close::AddressFull)?))
+        self.addresses
+            .place(peer.ip(), settings.connections_per_address)
+            .ok_or(Close::AddressFull)
     }
 
     fn ended(&self, panicked: bool) {

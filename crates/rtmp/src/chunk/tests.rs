@@ -200,7 +200,7 @@ fn what_looked_like_a_timestamp_may_be_several_chunks() {
 
 #[test]
 fn what_the_writer_cuts_the_reader_puts_together() {
-    for size in [1, 2, 127, 128, 4_096] {
+    for size in [1_u32, 2, 127, 128, 4_096] {
         for timestamp in [0, 0xff_fffe, 0xff_ffff, u32::MAX] {
             let payload: Vec<u8> = (0..1_000_u32).map(|n| (n % 251) as u8).collect();
             let mut writer = Writer::new();
@@ -209,9 +209,9 @@ fn what_the_writer_cuts_the_reader_puts_together() {
                 SET_CHUNK_SIZE,
                 0,
                 0,
-                &(size as u32).to_be_bytes(),
+                &size.to_be_bytes(),
             );
-            writer.set_chunk_size(size);
+            writer.set_chunk_size(size as usize);
             writer.message(ChunkStreamId::VIDEO, VIDEO, 1, timestamp, &payload);
             writer.message(ChunkStreamId::AUDIO, DATA_AMF0, 1, 5, &[]);
             let mut reader = Reader::new(Limits::default());

@@ -12,9 +12,9 @@ fn exchange(client: &mut Session, server: &mut Server) -> Vec<Heard> {
     let mut heard = Vec::new();
     loop {
         let up = client.poll_output().unwrap_or_default();
-        server.feed(&up).unwrap();
+        server.feed(&up).expect("the client keeps the rules");
         let down = std::mem::take(&mut server.output);
-        client.input(&down).unwrap();
+        client.input(&down).expect("the server keeps the rules");
         while let Some(event) = client.poll_event() {
             heard.push(event);
         }

@@ -10,7 +10,9 @@ use zongzi_rtmp::{Error, Limits, amf0};
 /// A host that has announced its AAC track.
 fn sounding() -> Server {
     let mut server = Server::publishing();
-    server.feed(&message(4, 0, 8, 1, AAC_CONFIG, 128)).unwrap();
+    server
+        .feed(&message(4, 0, 8, 1, AAC_CONFIG, 128))
+        .expect("an AAC configuration");
     server
 }
 
@@ -131,7 +133,7 @@ fn amf0_nested_a_hundred_thousand_deep_ends_the_session() {
 fn garbage_after_the_handshake_is_an_error_and_never_a_panic() {
     for seed in 0..500 {
         let mut random = Random(seed);
-        let garbage: Vec<u8> = (0..100_000).map(|_| random.below(256) as u8).collect();
+        let garbage: Vec<u8> = (0..100_000).map(|_| random.byte()).collect();
         let outcome = Server::after_handshake().feed(&garbage);
         assert!(outcome.is_err(), "seed {seed}");
     }
@@ -141,7 +143,7 @@ fn garbage_after_the_handshake_is_an_error_and_never_a_panic() {
 fn garbage_while_publishing_never_panics() {
     for seed in 0..500 {
         let mut random = Random(seed);
-        let garbage: Vec<u8> = (0..20_000).map(|_| random.below(256) as u8).collect();
+        let garbage: Vec<u8> = (0..20_000).map(|_| random.byte()).collect();
         let _outcome = sounding().feed(&garbage);
     }
 }

@@ -26,7 +26,7 @@ impl Server {
     /// A server that has shaken hands.
     pub(crate) fn after_handshake() -> Self {
         let mut server = Self::new(Limits::default());
-        server.feed(&handshake()).unwrap();
+        server.feed(&handshake()).expect("a simple handshake");
         server.output.clear();
         server
     }
@@ -34,7 +34,9 @@ impl Server {
     /// A server that has accepted a publish.
     pub(crate) fn publishing() -> Self {
         let mut server = Self::after_handshake();
-        server.feed(&connect_and_publish()).unwrap();
+        server
+            .feed(&connect_and_publish())
+            .expect("a plain publish");
         assert!(server.session.is_publishing());
         server.events.clear();
         server.output.clear();
@@ -103,22 +105,23 @@ pub(crate) fn header(
 ) -> Vec<u8> {
     let mut bytes = basic_header(0, chunk_stream);
     bytes.extend_from_slice(&timestamp.to_be_bytes()[1..]);
-    bytes.extend_from_slice(&u32::try_from(length).unwrap().to_be_bytes()[1..]);
+    bytes.extend_from_slice(&low_u32(length).to_be_bytes()[1..]);
     bytes.push(type_id);
     bytes.extend_from_slice(&stream.to_le_bytes());
     bytes
 }
 
 pub(crate) fn basic_header(format: u8, chunk_stream: u32) -> Vec<u8> {
+    let [low, high, ..] = chunk_stream.saturating_sub(64).to_le_bytes();
     match chunk_stream {
-        2..64 => vec![format << 6 | chunk_stream as u8],
-        64..320 => vec![format << 6, (chunk_stream - 64) as u8],
-        _ => vec![
-            format << 6 | 1,
-            (chunk_stream - 64) as u8,
-            ((chunk_stream - 64) >> 8) as u8,
-        ],
+        0..64 => vec![format << 6 | chunk_stream.to_le_bytes()[0]],
+        64..320 => vec![format << 6, low],
+        _ => vec![format << 6 | 1, low, high],
     }
+}
+
+fn low_u32(number: usize) -> u32 {
+    u32::try_from(number).expect("tests use short messages")
 }
 
 /// A whole message in chunks of `size` bytes.
@@ -191,6 +194,10 @@ impl Random {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
+        usize::try_from((z ^ (z >> 31)) % limit as u64).expect("below a usize")
+    }
+
+    pub(crate) fn byte(&mut self) -> u8 {
+        u8::try_from(self.below(256)).expect("below 256")
     }
 }

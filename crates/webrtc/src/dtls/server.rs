@@ -293,9 +293,10 @@ fn engine_error(error: dimpl::Error) -> Error {
     }
 }
 
-/// First wait before our flight is sent again; the engine doubles it. A round trip above it costs a repeat, no more.
-const FLIGHT_RTO: Duration = Duration::from_millis(250);
-/// 0.25, 0.5, 1, 2, 4 s: the fifth repeat is the last before the handshake's own end.
+/// First wait before our flight is sent again; the engine doubles it. The engine answers a repeat of the peer's flight
+/// no sooner than this either; a round trip above it costs a repeat, no more.
+const FLIGHT_RTO: Duration = Duration::from_millis(200);
+/// 0.2, 0.4, 0.8, 1.6, 3.2 s: the fifth repeat is the last before the handshake's own end.
 const FLIGHT_RETRIES: usize = 5;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest datagram we send: fits every path that carries WebRTC media of 1,200 bytes.

@@ -93,7 +93,7 @@ impl Pair {
         }
     }
 
-    /// Lets both talk until nothing is under way and the handshake is over, or for 10 s. The server's error ends it.
+    /// Lets both talk until nothing is under way and the handshake is over, or for 12 s. The server's error ends it.
     fn run(&mut self) -> Result<(), Error> {
         let mut link: VecDeque<(Instant, usize, Vec<u8>)> = VecDeque::new();
         // Bounded: a handshake that does not go quiet is a failure.
@@ -122,7 +122,7 @@ impl Pair {
             let next = next.min(self.client.timeout);
             let next = self.server.poll_timeout().map_or(next, |at| at.min(next));
             self.now = self.now.max(next);
-            if self.elapsed() > Duration::from_secs(10) {
+            if self.elapsed() > Duration::from_secs(12) {
                 return Ok(());
             }
             if self.client.timeout <= self.now {
@@ -188,14 +188,14 @@ fn both_sides_export_the_same_keys() {
 #[test]
 fn one_and_two_lost_flights_of_either_side_are_repaired() {
     for (to, name) in [(0, "server"), (1, "client")] {
-        // The first flight of the client is one datagram, the server's is two, the client's second one or two.
-        for lost in [0..1, 0..2, 0..4, 1..2, 2..3, 1..4] {
+        // A flight here is one datagram: the first, the last, both, and one flight twice.
+        for lost in [0..1, 1..2, 0..2, 1..3] {
             let mut pair = Pair::new();
             pair.lost[to] = lost.clone().collect();
             pair.run().expect("loss is no error");
             pair.assert_connected();
             assert!(
-                pair.elapsed() < Duration::from_secs(2),
+                pair.elapsed() < Duration::from_secs(1),
                 "{name} {lost:?}: {:?}",
                 pair.elapsed()
             );

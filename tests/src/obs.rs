@@ -14,6 +14,8 @@ use crate::wait;
 
 /// How long OBS may take from its start to "streaming".
 const START_MAX: Duration = Duration::from_secs(60);
+/// OBS says what it does on standard output.
+const LOG: &str = "obs.log";
 
 /// OBS, streaming a clip in a loop at 640x360, with its own encoder ("Simple" output, x264 veryfast, CBR 1,500 kbit/s).
 #[derive(Debug)]
@@ -62,8 +64,9 @@ impl Obs {
             ("LP_NUM_THREADS", "2"),
         ]);
         command.envs([("vblank_mode", "0"), ("PULSE_SERVER", "none")]);
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-        let process = Process::start(&mut command, &home.path().join("obs.log"));
+        let log = fs::File::create(home.path().join(LOG)).expect("a log file can be made");
+        command.stdin(Stdio::null()).stdout(log);
+        let process = Process::start(&mut command, &home.path().join("obs.errors"));
         Self {
             process,
             _screen: screen,
@@ -93,12 +96,8 @@ impl Obs {
 
     /// What OBS has logged.
     pub fn said(&self) -> String {
-        self.process.said()
-    }
-
-    /// Its folder.
-    pub fn home(&self) -> &Path {
-        self.home.path()
+        let bytes = fs::read(self.home.path().join(LOG)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 

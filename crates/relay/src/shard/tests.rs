@@ -1,1 +1,567 @@
+//! Shards on the loopback interface, seen by str0m as the viewer: another engine than ours.
 
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::media::{Direction, MediaKind};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::RtpPacket;
+use str0m::{Candidate, Event, Input, Output, Rtc};
+use zongzi_webrtc::dtls::Certificate;
+
+use super::{BroadcastId, Closed, Config, FromHub, Links, ShardCounters, ShardId, Shards, Source};
+use crate::hub::{Audience, ShardLink};
+use crate::packetize::{Batch, BatchKind};
+use crate::whep::{self, Patched, Reach, Whep};
+
+const SHOW: BroadcastId = BroadcastId(7);
+/// No wait of a test is longer: a run that gets here has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A hub with one broadcast.
+struct Stage {
+    links: Arc<Links>,
+    show: Mutex<Show>,
+    audience: Arc<Audience>,
+    epoch: Instant,
+}
+
+#[derive(Default)]
+struct Show {
+    subscribed: Vec<ShardId>,
+    group: Vec<Arc<Batch>>,
+    videos: u64,
+    sounds: u64,
+    /// Payloads of the video by batch, and of the sound.
+    sent: BTreeMap<u64, Vec<Vec<u8>>>,
+    sound: Vec<Vec<u8>>,
+}
+
+impl Source for Stage {
+    fn subscribe(&self, shard: ShardId, broadcast: BroadcastId) -> Option<Arc<Audience>> {
+        assert_eq!(broadcast, SHOW);
+        let mut show = self.show.lock().unwrap();
+        show.subscribed.push(shard);
+        let batches = show.group.clone();
+        assert!(
+            self.links
+                .send(shard, FromHub::Snapshot { broadcast, batches })
+        );
+        Some(Arc::clone(&self.audience))
+    }
+
+    fn unsubscribe(&self, shard: ShardId, _: BroadcastId) {
+        let mut show = self.show.lock().unwrap();
+        let place = show
+            .subscribed
+            .iter()
+            .position(|other| *other == shard)
+            .unwrap();
+        show.subscribed.remove(place);
+    }
+}
+
+impl Stage {
+    fn frame(&self, keyframe: bool, packets: usize) {
+        let mut show = self.show.lock().unwrap();
+        let sequence = show.videos;
+        show.videos += 1;
+        let mut payloads: Vec<Vec<u8>> = (0..packets).map(|n| noise(sequence, n, 1_150)).collect();
+        payloads[packets - 1].truncate(300);
+        if keyframe {
+            payloads.insert(0, noise(sequence, 99, 30));
+            show.group.clear();
+        }
+        let batch = self.batch(BatchKind::Video { keyframe }, sequence, &payloads);
+        show.group.push(Arc::clone(&batch));
+        show.sent.insert(sequence, payloads);
+        self.send(&show, &batch);
+    }
+
+    fn sound(&self) {
+        let mut show = self.show.lock().unwrap();
+        let sequence = show.sounds;
+        show.sounds += 1;
+        let payload = noise(sequence, 7, 160);
+        let batch = self.batch(BatchKind::Audio, sequence, std::slice::from_ref(&payload));
+        show.sound.push(payload);
+        self.send(&show, &batch);
+    }
+
+    fn batch(&self, kind: BatchKind, sequence: u64, payloads: &[Vec<u8>]) -> Arc<Batch> {
+        let now = Instant::now();
+        let rate = if kind == BatchKind::Audio {
+            48_000
+        } else {
+            90_000
+        };
+        let ticks = (now - self.epoch).as_micros() * rate / 1_000_000;
+        let mut end = 0;
+        let ends = payloads.iter().map(|payload| {
+            end += u32::try_from(payload.len()).unwrap();
+            end
+        });
+        let ends = ends.collect();
+        let keyframe = kind == BatchKind::Video { keyframe: true };
+        let data = payloads.concat().into();
+        let rtp_time = u32::try_from(ticks).unwrap();
+        let batch = Batch::new(kind, sequence, 0, rtp_time, now, data, ends);
+        Arc::new(batch.with_lead(usize::from(keyframe)))
+    }
+
+    fn send(&self, show: &Show, batch: &Arc<Batch>) {
+        for shard in &show.subscribed {
+            let batch = Arc::clone(batch);
+            assert!(self.links.send(
+                *shard,
+                FromHub::Batch {
+                    broadcast: SHOW,
+                    batch
+                }
+            ));
+        }
+    }
+}
+
+fn noise(sequence: u64, packet: usize, size: usize) -> Vec<u8> {
+    let mut state = sequence * 1_000 + packet as u64 + 1;
+    let bytes = std::iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        state.to_be_bytes()[0]
+    });
+    bytes.take(size).collect()
+}
+
+struct House {
+    shards: Shards,
+    whep: Whep,
+    stage: Arc<Stage>,
+}
+
+impl House {
+    fn open(shards: usize) -> Self {
+        Self::with(Config {
+            shards,
+            ..Config::new("127.0.0.1:0".parse().unwrap())
+        })
+    }
+
+    fn with(config: Config) -> Self {
+        let mut shards = Shards::open(&config).unwrap();
+        let epoch = Instant::now();
+        let stage = Arc::new(Stage {
+            links: shards.links(),
+            show: Mutex::default(),
+            audience: Arc::default(),
+            epoch,
+        });
+        let source: Arc<dyn Source> = Arc::clone(&stage) as _;
+        shards.start(&source, epoch).unwrap();
+        let reach = Reach::new(shards.local_addr(), Vec::new());
+        let whep = Whep::new(&shards, Certificate::generate().unwrap(), reach).unwrap();
+        Self {
+            shards,
+            whep,
+            stage,
+        }
+    }
+
+    fn join(&self) -> Player {
+        let (mut player, offer, pending) = Player::offer();
+        let asked = Some("127.0.0.1:80".parse().unwrap());
+        let answer = self
+            .whep
+            .create(SHOW, &offer, asked, Instant::now())
+            .unwrap();
+        player.session = answer.session_id;
+        player.answer = answer.sdp;
+        player.accept(pending);
+        player
+    }
+
+    fn sum(&self, of: impl Fn(&ShardCounters) -> u64) -> u64 {
+        self.shards
+            .counters()
+            .iter()
+            .map(|counters| of(counters))
+            .sum()
+    }
+}
+
+/// A viewer.
+struct Player {
+    rtc: Rtc,
+    socket: UdpSocket,
+    /// What str0m believes its address to be.
+    local: SocketAddr,
+    session: String,
+    answer: String,
+    connected: bool,
+    closed: bool,
+    packets: Vec<RtpPacket>,
+    /// Of so many media datagrams one is lost on the way; 0: none.
+    loses: usize,
+    media_datagrams: usize,
+}
+
+impl Player {
+    fn offer() -> (Self, String, SdpPendingOffer) {
+        let provider = Arc::new(str0m::crypto::from_feature_flags());
+        let mut rtc = Rtc::builder()
+            .set_crypto_provider(provider)
+            .set_rtp_mode(true)
+            .clear_codecs()
+            .enable_h264(true)
+            .enable_opus(true, false)
+            .build(Instant::now());
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let local = socket.local_addr().unwrap();
+        rtc.add_local_candidate(Candidate::host(local, "udp").unwrap());
+        let mut change = rtc.sdp_api();
+        change.add_media(MediaKind::Video, Direction::RecvOnly, None, None, None);
+        change.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None);
+        let (offer, pending) = change.apply().unwrap();
+        let player = Self {
+            rtc,
+            socket,
+            local,
+            session: String::new(),
+            answer: String::new(),
+            connected: false,
+            closed: false,
+            packets: Vec::new(),
+            loses: 0,
+            media_datagrams: 0,
+        };
+        (player, offer.to_sdp_string(), pending)
+    }
+
+    fn accept(&mut self, pending: SdpPendingOffer) {
+        let answer = SdpAnswer::from_sdp_string(&self.answer).unwrap();
+        self.rtc.sdp_api().accept_answer(pending, answer).unwrap();
+        self.drain();
+    }
+
+    /// Sends what is to be sent; when to look again.
+    fn drain(&mut self) -> Instant {
+        loop {
+            match self.rtc.poll_output().unwrap() {
+                Output::Timeout(at) => return at,
+                Output::Transmit(transmit) => {
+                    self.socket
+                        .send_to(&transmit.contents, transmit.destination)
+                        .unwrap();
+                }
+                Output::Event(Event::Connected) => self.connected = true,
+                Output::Event(Event::RtpPacket(packet)) => self.packets.push(packet),
+                Output::Event(Event::Closed) => self.closed = true,
+                Output::Event(_) => {}
+            }
+        }
+    }
+
+    /// Lives for `span`.
+    fn live(&mut self, span: Duration) {
+        let until = Instant::now() + span;
+        loop {
+            let next = self.drain().min(until);
+            let wait = next.saturating_duration_since(Instant::now());
+            let wait = wait.max(Duration::from_micros(100));
+            self.socket.set_read_timeout(Some(wait)).unwrap();
+            let mut buffer = [0; 2_048];
+            if let Ok((len, source)) = self.socket.recv_from(&mut buffer) {
+                let datagram = &buffer[..len];
+                let is_media =
+                    matches!(datagram, [128..=191, kind, ..] if !(192..=223).contains(kind));
+                self.media_datagrams += usize::from(is_media);
+                if is_media && self.loses > 0 && self.media_datagrams.is_multiple_of(self.loses) {
+                    continue;
+                }
+                let received = Receive::new(Protocol::Udp, source, self.local, datagram).unwrap();
+                self.rtc
+                    .handle_input(Input::Receive(Instant::now(), received))
+                    .unwrap();
+            } else {
+                self.rtc
+                    .handle_input(Input::Timeout(Instant::now()))
+                    .unwrap();
+            }
+            if Instant::now() >= until || self.closed {
+                self.drain();
+                return;
+            }
+        }
+    }
+
+    fn live_until(&mut self, what: &str, mut done: impl FnMut(&mut Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !done(self) {
+            assert!(Instant::now() < end, "{what}: never");
+            self.live(Duration::from_millis(5));
+        }
+    }
+
+    /// Payloads that came, by sequence number, of one m-section.
+    fn payloads(&self, payload_type: u8) -> BTreeMap<u64, &[u8]> {
+        let of = self
+            .packets
+            .iter()
+            .filter(|packet| *packet.header.payload_type == payload_type);
+        of.map(|packet| (*packet.seq_no, &*packet.payload))
+            .collect()
+    }
+
+    /// The payload type of the first `rtpmap` of a codec in the answer.
+    fn payload_type(&self, codec: &str) -> u8 {
+        let line = self
+            .answer
+            .lines()
+            .find(|line| line.starts_with("a=rtpmap:") && line.contains(codec));
+        line.unwrap()["a=rtpmap:".len()..]
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    fn video(&self) -> BTreeMap<u64, &[u8]> {
+        self.payloads(self.payload_type("H264"))
+    }
+
+    fn sound(&self) -> BTreeMap<u64, &[u8]> {
+        self.payloads(self.payload_type("opus"))
+    }
+}
+
+/// What came is what the host sent from batch `first` to `last`, whole, in order, byte for byte.
+fn expect_video(player: &Player, house: &House, first: u64, last: u64) {
+    let came = player.video();
+    let show = house.stage.show.lock().unwrap();
+    let sent: Vec<&[u8]> = show
+        .sent
+        .range(first..=last)
+        .flat_map(|(_, payloads)| payloads)
+        .map(Vec::as_slice)
+        .collect();
+    let numbers: Vec<u64> = came.keys().copied().collect();
+    assert_eq!(numbers.len(), sent.len());
+    assert!(
+        numbers.windows(2).all(|pair| pair[1] == pair[0] + 1),
+        "a hole"
+    );
+    assert!(came.values().eq(sent.iter()), "other bytes");
+}
+
+fn count(counter: &std::sync::atomic::AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_viewer_of_another_engine_gets_the_newest_group_and_then_live_byte_for_byte() {
+    let house = House::open(2);
+    // 30 frames before he comes: the second group is the newest.
+    for frame in 0..30 {
+        house.stage.frame(frame % 20 == 0, 9);
+    }
+    let mut player = house.join();
+    player.live_until("connected", |player| player.connected);
+    for frame in 0..60 {
+        house
+            .stage
+            .frame(frame % 20 == 10, if frame == 30 { 150 } else { 9 });
+        house.stage.sound();
+        player.live(Duration::from_millis(4));
+    }
+    // 10 frames of the group, 60 live ones.
+    let packets = 70 * 9 + 4 + 141;
+    player.live_until("all packets", |player| {
+        player.video().len() >= packets && player.sound().len() >= 60
+    });
+    expect_video(&player, &house, 20, 89);
+    let show = house.stage.show.lock().unwrap();
+    assert!(player.sound().values().eq(show.sound.iter()));
+    drop(show);
+    assert_eq!(house.stage.audience.viewers(), 1);
+    assert_eq!(
+        house.sum(|counters| counters.joins.iter().map(count).sum()),
+        1
+    );
+    assert_eq!(house.sum(|counters| count(&counters.viewers_opened)), 1);
+    // Both by the kernel's segmentation: far fewer messages than datagrams.
+    let sockets = house.shards.socket_counters();
+    let of = |of: fn(&zongzi_transport::SocketCounters) -> u64| -> u64 {
+        sockets.iter().map(|counters| of(counters)).sum()
+    };
+    let (messages, datagrams) = (
+        of(|c| count(&c.sent_messages)),
+        of(|c| count(&c.sent_datagrams)),
+    );
+    assert!(
+        messages * 3 < datagrams,
+        "{messages} messages for {datagrams} datagrams"
+    );
+    house.shards.shutdown();
+}
+
+#[test]
+fn what_is_lost_on_the_way_is_asked_for_and_comes_again() {
+    let house = House::open(1);
+    house.stage.frame(true, 9);
+    let mut player = house.join();
+    player.live_until("connected", |player| player.connected);
+    player.loses = 23;
+    for _ in 0..60 {
+        house.stage.frame(false, 9);
+        player.live(Duration::from_millis(6));
+    }
+    // What is lost last shows only by what comes after it.
+    player.loses = 0;
+    house.stage.frame(false, 9);
+    player.live_until("all packets", |player| player.video().len() == 62 * 9 + 1);
+    expect_video(&player, &house, 0, 61);
+    assert!(house.sum(|counters| count(&counters.retransmitted)) >= 20);
+    house.shards.shutdown();
+}
+
+#[test]
+fn the_waiting_room_stands_until_a_host_comes_and_a_delete_ends_it() {
+    let house = House::open(1);
+    let mut player = house.join();
+    player.live_until("connected", |player| player.connected);
+    player.live_until("counted", |_| house.stage.audience.viewers() == 1);
+    assert!(player.packets.is_empty());
+    house.stage.frame(true, 3);
+    player.live_until("the first picture", |player| player.video().len() == 4);
+    house.whep.delete(&player.session).unwrap();
+    player.live_until("gone", |_| house.stage.audience.viewers() == 0);
+    player.live_until("closed", |player| player.closed);
+    assert_eq!(house.shards.sessions(), 0);
+    assert!(house.stage.show.lock().unwrap().subscribed.is_empty());
+    let left = house.sum(|counters| count(&counters.sessions_closed[Closed::Left.index()]));
+    assert_eq!(left, 1);
+    assert!(matches!(
+        house.whep.delete(&player.session),
+        Err(whep::Error::NoSession)
+    ));
+    house.shards.shutdown();
+}
+
+#[test]
+fn after_an_ice_restart_from_another_address_the_session_goes_on_whichever_socket_hears_it() {
+    let house = House::open(4);
+    house.stage.frame(true, 2);
+    let mut player = house.join();
+    player.live_until("the first picture", |player| player.video().len() == 3);
+    // Several new addresses: with four sockets some of them are heard by another shard than the session's.
+    for round in 1..=6 {
+        let mut change = player.rtc.sdp_api();
+        change.ice_restart(true);
+        let (offer, pending) = change.apply().unwrap();
+        let offer = offer.to_sdp_string();
+        let lines = offer
+            .lines()
+            .filter(|line| line.starts_with("a=ice-") || line.starts_with("m="));
+        let fragment: String = lines.flat_map(|line| [line, "\r\n"]).collect();
+        let old_tag = house.whep.etag(&player.session).unwrap();
+        let patched = house.whep.patch(&player.session, &fragment, None).unwrap();
+        let Patched::Restarted { fragment, etag } = patched else {
+            panic!("no restart: {patched:?}");
+        };
+        assert_ne!(etag, old_tag);
+        let of = |name: &str| {
+            fragment
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap()
+                .to_owned()
+        };
+        let (ufrag, pwd) = (of("a=ice-ufrag:"), of("a=ice-pwd:"));
+        let line = |line: &str| match line {
+            line if line.starts_with("a=ice-ufrag:") => format!("{ufrag}\r\n"),
+            line if line.starts_with("a=ice-pwd:") => format!("{pwd}\r\n"),
+            line => format!("{line}\r\n"),
+        };
+        player.answer = player.answer.lines().map(line).collect();
+        player.socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        player.accept(pending);
+        let before = player.video().len();
+        player.live_until("media at the new address", |player| {
+            house.stage.frame(false, 2);
+            player.video().len() >= before + 5
+        });
+        assert_eq!(
+            house.stage.audience.total(),
+            1,
+            "the same viewer, round {round}"
+        );
+    }
+    assert!(house.sum(|counters| count(&counters.datagrams_forwarded)) > 0);
+    house.shards.shutdown();
+}
+
+#[test]
+fn a_fragment_with_candidates_only_is_noted() {
+    let house = House::open(1);
+    let player = house.join();
+    let fragment = "a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=end-of-candidates\r\n";
+    assert_eq!(
+        house.whep.patch(&player.session, fragment, None).unwrap(),
+        Patched::Noted
+    );
+    let unknown = house.whep.patch("00", fragment, None);
+    assert!(matches!(unknown, Err(whep::Error::NoSession)));
+    house.shards.shutdown();
+}
+
+#[test]
+fn more_sessions_than_allowed_are_refused_with_a_time_to_come_back() {
+    let house = House::with(Config {
+        shards: 1,
+        sessions_max: 2,
+        ..Config::new("127.0.0.1:0".parse().unwrap())
+    });
+    let players = [house.join(), house.join()];
+    let (_, offer, _) = Player::offer();
+    let refused = house
+        .whep
+        .create(SHOW, &offer, None, Instant::now())
+        .unwrap_err();
+    assert!(matches!(refused, whep::Error::Full));
+    assert!(refused.retry_after().is_some());
+    house.whep.delete(&players[0].session).unwrap();
+    house.join();
+    house.shards.shutdown();
+}
+
+#[test]
+fn garbage_and_strangers_on_the_media_port_are_counted_and_harm_nobody() {
+    let house = House::open(1);
+    house.stage.frame(true, 9);
+    let mut player = house.join();
+    player.live_until("connected", |player| player.connected);
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let to = house.shards.local_addr();
+    for first in 0..=255_u8 {
+        for length in [1, 2, 12, 20, 60, 1_400] {
+            let mut datagram = noise(u64::from(first), length, length);
+            datagram[0] = first;
+            stranger.send_to(&datagram, to).unwrap();
+            // From the viewer's own address too.
+            player.socket.send_to(&datagram, to).unwrap();
+        }
+        player.live(Duration::from_micros(200));
+    }
+    house.stage.frame(false, 9);
+    player.live_until("all packets", |player| player.video().len() == 19);
+    expect_video(&player, &house, 0, 1);
+    assert!(house.sum(|counters| count(&counters.datagrams_unknown)) > 1_000);
+    assert_eq!(house.sum(|counters| count(&counters.panics)), 0);
+    house.shards.shutdown();
+}

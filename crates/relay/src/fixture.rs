@@ -58,6 +58,14 @@ pub(crate) fn pictures(file: &'static [u8]) -> Vec<Frame> {
     frames.collect()
 }
 
+pub(crate) fn h264_config(file: &'static [u8]) -> h264::Config {
+    let config = flv(file).into_iter().find_map(|media| match media {
+        Media::Track(Track { codec: Codec::H264(config), .. }) => Some(config),
+        _ => None,
+    });
+    config.unwrap()
+}
+
 pub(crate) fn units(frame: &Frame) -> Vec<NalUnit> {
     h264::NalUnits::new(frame.payload.clone(), 4).collect()
 }
@@ -158,6 +166,11 @@ impl Drop for NamesSeed {
 pub(crate) struct Chance(u64);
 
 impl Chance {
+    /// The same chance from here on, once more.
+    pub(crate) fn same_as(other: &Self) -> Self {
+        Self(other.0)
+    }
+
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;

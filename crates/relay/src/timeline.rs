@@ -23,18 +23,19 @@ pub struct Timeline {
     epoch: Instant,
     /// The newest segment's offset: what is added to host times, in microseconds. `None` until a host's first frame.
     segment: Option<i64>,
-    /// Tracks of the present host, and those of earlier ones for their last time.
+    /// Tracks of the present host; at most [`TRACKS_MAX`].
     tracks: BTreeMap<TrackId, Place>,
     /// Newest frame of all tracks and hosts: when it came and its time here.
     newest: Option<(Instant, MediaTime)>,
+    /// What hosts before have reached: nothing of the present one may lie before it.
+    floor: Option<MediaTime>,
     jumps: u64,
 }
 
 /// Where a track stands.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    /// `None`: no frame from the present host yet.
-    offset: Option<i64>,
+    offset: i64,
     /// Decode time of its newest frame, on the timeline.
     last: MediaTime,
     /// When that one came.
@@ -44,14 +45,15 @@ struct Place {
 }
 
 impl Timeline {
-    /// A timeline whose zero is `epoch`. All broadcasts and shards of a process share one epoch, so that sender
-    /// reports of sound and picture come from one clock (RTP.md 33).
+    /// A timeline whose zero is `epoch`. All broadcasts of a process share one epoch, so that a packet's time means the
+    /// same everywhere.
     pub fn new(epoch: Instant) -> Self {
         Self {
             epoch,
             segment: None,
             tracks: BTreeMap::new(),
             newest: None,
+            floor: None,
             jumps: 0,
         }
     }
@@ -59,9 +61,8 @@ impl Timeline {
     /// A host begins (the first, one that returns, or another one): its times have nothing to do with those before.
     pub fn restart(&mut self) {
         self.segment = None;
-        for place in self.tracks.values_mut() {
-            place.offset = None;
-        }
+        self.tracks.clear();
+        self.floor = self.newest.map(|(_, newest)| newest);
     }
 
     /// Moves `frame`, which came at `now`, onto the timeline. Decode times of a track always increase, by
@@ -78,17 +79,21 @@ impl Timeline {
         if let Some(before) = &before {
             dts = dts.max(before.last.saturating_add(STEP_MIN));
             step = dts.saturating_since(before.last).min(STEP_MAX);
+        } else if let Some(floor) = self.floor {
+            dts = dts.max(floor.saturating_add(STEP_MIN));
         }
         frame.dts = dts;
         frame.pts = dts.shifted(delay);
         if before.is_some() || self.tracks.len() < TRACKS_MAX {
-            let place = Place {
-                offset: Some(offset),
-                last: dts,
-                came: now,
-                step,
-            };
-            self.tracks.insert(frame.track, place);
+            self.tracks.insert(
+                frame.track,
+                Place {
+                    offset,
+                    last: dts,
+                    came: now,
+                    step,
+                },
+            );
         }
         if self.newest.is_none_or(|(_, newest)| newest <= dts) {
             self.newest = Some((now, dts));
@@ -100,28 +105,68 @@ impl Timeline {
         self.jumps
     }
 
+    /// The offset that puts the frame nearest to where it may be expected: its track's own, or the newest segment's; a
+    /// new one where both would be a jump.
     fn offset_for(&mut self, now: Instant, frame: &Frame, before: Option<&Place>) -> i64 {
         let Some(segment) = self.segment else {
             let offset = self.resume_at(now).micros_since(frame.dts);
             self.segment = Some(offset);
             return offset;
         };
-        let own = before.and_then(|place| place.offset);
-        // Its own offset is tried first: at equal distance nothing changes.
-        let candidates = own.into_iter().chain([segment]);
-        let best = candidates
+        // Its own offset comes first: at equal distance nothing changes.
+        let candidates = before
+            .map(|place| place.offset)
+            .into_iter()
+            .chain([segment]);
+        let nearest = candidates
             .filter_map(|offset| {
                 let distance = self.distance(now, frame.dts.shifted(offset), before)?;
                 Some((distance, offset))
             })
             .min_by_key(|(distance, _)| *distance);
-        if let Some((_, offset)) = best {
+        if let Some((_, offset)) = nearest {
             return offset;
         }
         self.jumps = self.jumps.saturating_add(1);
         let offset = self.expected(now, before).micros_since(frame.dts);
         self.segment = Some(offset);
         offset
+    }
+
+    /// How far `mapped` is from where a frame of a track that stands at `before` may be; `None` when that is a jump.
+    ///
+    /// It may follow its track, or keep up with another one: tracks are interleaved loosely, and when all step ahead
+    /// together the second one to do so has not jumped.
+    fn distance(
+        &self,
+        now: Instant,
+        mapped: MediaTime,
+        before: Option<&Place>,
+    ) -> Option<Duration> {
+        let (came, newest) = self.newest?;
+        let (behind, behind_max) = match before {
+            Some(place) => (place.last.saturating_since(mapped), BACKWARD_MAX),
+            None => (newest.saturating_since(mapped), FORWARD_MAX),
+        };
+        let ahead = before.map_or(Duration::MAX, |place| {
+            ahead(now, mapped, place.came, place.last)
+        });
+        let ahead = ahead.min(self::ahead(now, mapped, came, newest));
+        (behind <= behind_max && ahead <= FORWARD_MAX).then(|| behind.max(ahead))
+    }
+
+    /// The time that continues a track best at a jump.
+    fn expected(&self, now: Instant, before: Option<&Place>) -> MediaTime {
+        let Some(place) = before else {
+            return self.resume_at(now);
+        };
+        let elapsed = now.saturating_duration_since(place.came);
+        // Arrival jitters more than a frame lasts; only a real pause is taken from the clock.
+        place.last.saturating_add(if elapsed <= PAUSE_MIN {
+            place.step
+        } else {
+            elapsed
+        })
     }
 
     /// Where a new host's first frame goes: after what was there, by the real time since.
@@ -133,65 +178,13 @@ impl Timeline {
             None => MediaTime::ZERO.saturating_add(now.saturating_duration_since(self.epoch)),
         }
     }
-
-    /// How far `mapped` is from what may be expected; `None` when that is a jump.
-    fn distance(&self, now: Instant, mapped: MediaTime, before: Option<&Place>) -> Option<u64> {
-        let mut nearest = None;
-        let own = before.filter(|place| place.offset.is_some());
-        if let Some(own) = own {
-            let back = own.last.saturating_since(mapped);
-            if back > BACKWARD_MAX {
-                return None;
-            }
-            nearest = ahead(mapped, own.last, now.saturating_duration_since(own.came))
-                .map(|ahead| ahead.max(back));
-        }
-        if let Some((came, newest)) = self.newest {
-            // Another track may lead or trail by the interleaving.
-            let elapsed = now.saturating_duration_since(came);
-            let behind = newest.saturating_since(mapped);
-            let by_newest = if own.is_none() && behind > FORWARD_MAX {
-                None
-            } else {
-                ahead(mapped, newest, elapsed)
-            };
-            let by_newest = by_newest.map(|ahead| {
-                if own.is_none() {
-                    ahead.max(behind)
-                } else {
-                    ahead
-                }
-            });
-            nearest = match (nearest, by_newest) {
-                (Some(one), _) => Some(one),
-                (None, other) => other,
-            };
-        }
-        nearest.map(|nearest| u64::try_from(nearest.as_micros()).unwrap_or(u64::MAX))
-    }
-
-    /// The time that continues a track best at a jump.
-    fn expected(&self, now: Instant, before: Option<&Place>) -> MediaTime {
-        match before {
-            Some(place) => {
-                let elapsed = now.saturating_duration_since(place.came);
-                // Arrival jitters more than a frame lasts; only a real pause is taken from the clock.
-                let step = if elapsed <= PAUSE_MIN {
-                    place.step
-                } else {
-                    elapsed
-                };
-                place.last.saturating_add(step)
-            }
-            None => self.resume_at(now),
-        }
-    }
 }
 
-/// How far `mapped` is past the span that has gone by since `last`; `None` when it is too far for one publication.
-fn ahead(mapped: MediaTime, last: MediaTime, elapsed: Duration) -> Option<Duration> {
-    let ahead = mapped.saturating_since(last).saturating_sub(elapsed);
-    (ahead <= FORWARD_MAX).then_some(ahead)
+/// How far `mapped` is ahead of a frame that was at `last` when it came, and of the real time since.
+fn ahead(now: Instant, mapped: MediaTime, came: Instant, last: MediaTime) -> Duration {
+    mapped
+        .saturating_since(last)
+        .saturating_sub(now.saturating_duration_since(came))
 }
 
 /// A step back by this much is clamped; a longer one is a jump. Encoders that correct their clock step by a frame or
@@ -209,8 +202,8 @@ const STEP_FIRST: Duration = Duration::from_millis(20);
 const STEP_MAX: Duration = Duration::from_secs(1);
 /// Composition offsets beyond this are absurd, in microseconds.
 const COMPOSITION_MAX: i64 = 5_000_000;
-/// Tracks remembered; a host has two, a multitrack one a handful.
-const TRACKS_MAX: usize = 16;
+/// Tracks of one host: two as a rule, a handful with multitrack.
+pub const TRACKS_MAX: usize = 16;
 
 #[cfg(test)]
 mod tests;

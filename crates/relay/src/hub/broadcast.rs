@@ -594,7 +594,7 @@ impl Broadcast {
 }
 
 /// Tracks that one host may announce.
-const TRACKS_MAX: usize = 16;
+const TRACKS_MAX: usize = crate::timeline::TRACKS_MAX;
 /// NAL units of one access unit: 4K has 8 to 32 slices as a rule; the standard's own limits are lower for all levels in
 /// use.
 const NAL_UNITS_MAX: usize = 1_024;

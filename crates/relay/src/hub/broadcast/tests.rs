@@ -1,1 +1,562 @@
+//! The core in virtual time. `Rig` drains it after every call and writes all that comes out into a log, which the
+//! tests read; rendition output is what the test says.
 
+use bytes::Bytes;
+use zongzi_media::MediaTime;
+
+use super::*;
+use crate::fixture::{
+    self, Chance, Picture, aac_track, h264_track, picture, prefixed, sound, with_seeds,
+};
+use crate::packetize::BatchKind;
+
+struct Rig {
+    core: Broadcast,
+    epoch: Instant,
+    at: Duration,
+    log: Vec<String>,
+    /// What shard 0 has got.
+    shard: Vec<FromHub>,
+    rendition: Option<u64>,
+    pushed: Vec<(Frame, Instant)>,
+}
+
+const SHARD: ShardId = ShardId(0);
+
+impl Rig {
+    fn new() -> Self {
+        let epoch = Instant::now();
+        let core = Broadcast::new(
+            BroadcastId(1),
+            epoch,
+            Duration::from_secs(30),
+            Duration::from_secs(5),
+            Bounds::default(),
+        );
+        Self {
+            core,
+            epoch,
+            at: Duration::from_secs(1),
+            log: vec![],
+            shard: vec![],
+            rendition: None,
+            pushed: vec![],
+        }
+    }
+
+    fn now(&self) -> Instant {
+        self.epoch + self.at
+    }
+
+    /// Does something with the core, then drains it as its rule says.
+    fn act(&mut self, act: impl FnOnce(&mut Broadcast, Instant)) {
+        let now = self.now();
+        act(&mut self.core, now);
+        while let Some(output) = self.core.poll_output() {
+            let line = match &output {
+                Output::Shard(shard, FromHub::Batch { batch, .. }) => {
+                    let received = batch.received - self.epoch;
+                    format!(
+                        "{shard:?} {:?} sequence {} group {} time {} packets {} bytes {} received {received:?}",
+                        batch.kind,
+                        batch.sequence,
+                        batch.group,
+                        batch.rtp_time,
+                        batch.packets(),
+                        batch.bytes()
+                    )
+                }
+                Output::Shard(shard, FromHub::Snapshot { batches, .. }) => {
+                    format!("{shard:?} snapshot of {}", batches.len())
+                }
+                Output::Shard(shard, FromHub::Ended { .. }) => format!("{shard:?} ended"),
+                Output::StartRendition(number, _) => format!("start rendition {number}"),
+                Output::PushRendition(frame, _) => format!("rendition gets {:?}", frame.dts),
+                Output::StopRendition => "stop rendition".to_owned(),
+                Output::Event(what) => format!("{what:?}"),
+            };
+            self.log.push(format!("{:?} {line}", self.at));
+            match output {
+                Output::Shard(SHARD, message) => self.shard.push(message),
+                Output::StartRendition(number, _) => {
+                    assert_eq!(self.rendition.replace(number), None, "two at a time");
+                }
+                Output::StopRendition => assert!(self.rendition.take().is_some()),
+                Output::PushRendition(frame, received) => self.pushed.push((frame, received)),
+                _ => {}
+            }
+        }
+    }
+
+    fn host(&mut self, tracks: &[Track]) {
+        self.act(|core, _| core.host_arrived());
+        for track in tracks {
+            self.send(Media::Track(track.clone()));
+        }
+    }
+
+    fn send(&mut self, media: Media) {
+        self.act(|core, now| core.media(now, media));
+    }
+
+    fn frame(&mut self, frame: Frame) {
+        self.send(Media::Frame(frame));
+    }
+
+    /// Lets time pass, with the timeouts in it.
+    fn pass(&mut self, span: Duration) {
+        let end = self.at + span;
+        while let Some(due) = self.core.poll_timeout().filter(|due| *due <= self.epoch + end) {
+            self.at = self.at.max(due.saturating_duration_since(self.epoch));
+            self.act(Broadcast::timeout);
+        }
+        self.at = end;
+    }
+
+    /// The rendition hands on all it got, as Opus.
+    fn render(&mut self) {
+        let Some(number) = self.rendition else { return };
+        for (frame, received) in std::mem::take(&mut self.pushed) {
+            self.act(|core, _| core.made(number, Made::Frame(frame, received)));
+        }
+    }
+
+    fn batches(&self) -> Vec<&Arc<Batch>> {
+        let batches = self.shard.iter().filter_map(|message| match message {
+            FromHub::Batch { batch, .. } => Some(batch),
+            _ => None,
+        });
+        batches.collect()
+    }
+
+    fn video(&self) -> Vec<&Arc<Batch>> {
+        let video = |batch: &&Arc<Batch>| matches!(batch.kind, BatchKind::Video { .. });
+        self.batches().into_iter().filter(video).collect()
+    }
+
+    fn audio(&self) -> Vec<&Arc<Batch>> {
+        self.batches().into_iter().filter(|batch| batch.kind == BatchKind::Audio).collect()
+    }
+
+    fn said(&self, what: &str) -> usize {
+        self.log.iter().filter(|line| line.contains(what)).count()
+    }
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// `frames` pictures from host time `start` ms on, 40 ms apart, a keyframe every 25.
+fn stream(rig: &mut Rig, start: i64, frames: i64) {
+    for number in 0..frames {
+        let kind = if number % 25 == 0 { Picture::Idr } else { Picture::P };
+        rig.frame(picture((start + number * 40) * 1_000, kind, 3_000));
+        rig.pass(ms(40));
+    }
+}
+
+#[test]
+fn a_viewer_gets_the_newest_group_and_then_live_without_gap() {
+    let mut rig = Rig::new();
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 0, 30);
+    rig.act(|core, _| core.subscribe(SHARD));
+    stream(&mut rig, 1_200, 1);
+    let FromHub::Snapshot { batches, .. } = &rig.shard[0] else { panic!("{:?}", rig.log) };
+    let sequences: Vec<_> = batches.iter().map(|batch| batch.sequence).collect();
+    assert_eq!(sequences, [25, 26, 27, 28, 29]);
+    assert!(batches[0].is_keyframe() && batches[0].lead() == 1);
+    assert_eq!(rig.video()[0].sequence, 30);
+}
+
+#[test]
+fn pictures_before_the_first_keyframe_are_not_sent() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    rig.frame(picture(0, Picture::P, 100));
+    rig.frame(picture(40_000, Picture::Idr, 100));
+    assert_eq!(rig.video().len(), 1);
+    assert_eq!(rig.core.counts().skipped, 1);
+}
+
+#[test]
+fn a_cut_frame_stops_the_picture_until_the_next_keyframe() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    rig.frame(picture(0, Picture::Idr, 100));
+    let mut cut = picture(40_000, Picture::P, 100);
+    cut.payload.truncate(50);
+    rig.frame(cut);
+    rig.frame(picture(80_000, Picture::P, 100));
+    assert_eq!(rig.video().len(), 1, "what refers to a lost picture would smear");
+    rig.frame(picture(120_000, Picture::Idr, 100));
+    rig.frame(picture(160_000, Picture::P, 100));
+    let sequences: Vec<_> = rig.video().iter().map(|batch| batch.sequence).collect();
+    assert_eq!(sequences, [0, 1, 2]);
+    assert_eq!((rig.core.counts().broken, rig.core.counts().skipped), (1, 1));
+}
+
+#[test]
+fn a_lost_host_who_comes_back_with_another_encoder_goes_on_in_the_same_broadcast() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 500, 30);
+    rig.act(|core, now| core.host_left(now, Finish::Lost));
+    assert_eq!(rig.core.state(), State::Interrupted);
+    rig.pass(ms(10_000));
+    rig.host(&[h264_track(2)]);
+    // Its encoder begins in the middle of a group, and counts from elsewhere.
+    rig.frame(picture(77_000_000, Picture::P, 100));
+    stream(&mut rig, 77_040, 2);
+    let video = rig.video();
+    let (before, after) = (video[29], video[30]);
+    assert_eq!((before.sequence, after.sequence, after.group), (29, 30, before.group + 1));
+    assert!(after.is_keyframe());
+    let parameter_sets = after.payload(0).unwrap();
+    assert!(parameter_sets.windows(3).any(|bytes| bytes == [0x68, 0xce, 2]), "the new ones");
+    let ticks = after.rtp_time.wrapping_sub(before.rtp_time);
+    let real = after.received - before.received;
+    assert!(real > ms(10_000));
+    assert_eq!(u128::from(ticks), (real.as_millis() + 40) * 90, "the first frame was 40 ms earlier");
+    assert_eq!((rig.said("Started"), rig.said("Interrupted"), rig.said("Resumed")), (1, 1, 1));
+    assert_eq!((rig.said("Ended"), rig.said(" ended")), (0, 0));
+}
+
+#[test]
+fn the_grace_is_30_seconds_for_a_lost_host_and_5_for_one_who_said_goodbye() {
+    for (finish, grace, reason) in [
+        (Finish::Lost, 30_000, EndReason::HostLost),
+        (Finish::Orderly, 5_000, EndReason::HostFinished),
+    ] {
+        let mut rig = Rig::new();
+        rig.act(|core, _| core.subscribe(SHARD));
+        rig.host(&[h264_track(1)]);
+        stream(&mut rig, 0, 5);
+        rig.act(|core, now| core.host_left(now, finish));
+        rig.pass(ms(grace - 1));
+        assert_eq!(rig.core.state(), State::Interrupted);
+        rig.pass(ms(1));
+        assert_eq!(rig.core.state(), State::Waiting);
+        assert_eq!(rig.said(&format!("Ended({reason:?})")), 1, "{:?}", rig.log);
+        assert!(matches!(rig.shard.last(), Some(FromHub::Ended { .. })));
+        assert_eq!(rig.core.poll_timeout(), None);
+        // Those who wait see the next host without a new subscription, on the same time and numbers.
+        let last = rig.video().last().unwrap().rtp_time;
+        rig.pass(ms(60_000));
+        rig.host(&[h264_track(3)]);
+        stream(&mut rig, 0, 1);
+        let next = rig.video().last().copied().unwrap().clone();
+        assert_eq!((next.sequence, next.group), (5, 2));
+        assert!(next.rtp_time.wrapping_sub(last) > 60_000 * 90);
+        assert_eq!(rig.said("Started"), 2);
+    }
+}
+
+#[test]
+fn a_joiner_in_the_interruption_gets_the_last_pictures_and_after_the_end_nothing() {
+    let mut rig = Rig::new();
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 0, 5);
+    rig.act(|core, now| core.host_left(now, Finish::Lost));
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.pass(ms(30_000));
+    rig.act(|core, _| core.subscribe(SHARD));
+    assert_eq!((rig.said("snapshot of 5"), rig.said("snapshot of 0")), (1, 1));
+}
+
+#[test]
+fn the_server_ends_a_broadcast_without_grace() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 0, 5);
+    rig.act(|core, _| core.server_ends(Ended::KeyRevoked));
+    assert_eq!(rig.said("Ended(Server(KeyRevoked))"), 1);
+    // What was still on its way is not played.
+    rig.frame(picture(200_000, Picture::Idr, 100));
+    assert_eq!(rig.video().len(), 5);
+}
+
+#[test]
+fn untouched_obs_is_not_shown_and_said() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.act(|core, _| core.host_arrived());
+    for media in fixture::flv(fixture::OBS_STOCK) {
+        rig.send(media);
+    }
+    assert_eq!(rig.video().len(), 0, "not one picture");
+    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::BFrames]);
+    assert_eq!(rig.said("AdvisoryRaised(BFrames)"), 1);
+    rig.render();
+    assert!(!rig.audio().is_empty(), "the sound goes on");
+    // The host mends it and comes again.
+    rig.host(&[h264_track(1)]);
+    assert_eq!(rig.core.reasons().count(), 1, "until the pictures are seen");
+    stream(&mut rig, 0, 3);
+    assert_eq!(rig.core.reasons().count(), 0);
+    assert_eq!((rig.said("AdvisoryCleared(BFrames)"), rig.video().len()), (1, 3));
+}
+
+#[test]
+fn obs_without_b_frames_plays_whole() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.act(|core, _| core.host_arrived());
+    for media in fixture::flv(fixture::OBS_BASELINE) {
+        rig.send(media);
+    }
+    let times: Vec<_> = rig.video().iter().map(|batch| batch.rtp_time).collect();
+    assert_eq!(times.len(), 12);
+    assert_eq!(times[11] - times[0], 366 * 90);
+    assert_eq!(rig.core.reasons().count(), 0);
+}
+
+#[test]
+fn a_late_b_slice_stops_the_picture_and_empties_the_caches() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 0, 30);
+    rig.frame(picture(1_200_000, Picture::B, 100));
+    assert!(matches!(rig.shard.last(), Some(FromHub::Snapshot { batches, .. }) if batches.is_empty()));
+    stream(&mut rig, 1_240, 50);
+    assert_eq!(rig.video().len(), 30);
+    rig.act(|core, _| core.subscribe(ShardId(1)));
+    assert_eq!(rig.said("ShardId(1) snapshot of 0"), 1);
+    // Another configuration is judged anew.
+    rig.send(Media::Track(h264_track(9)));
+    stream(&mut rig, 3_240, 1);
+    assert_eq!(rig.video().len(), 31);
+}
+
+#[test]
+fn codecs_that_nobody_can_play_are_said_and_the_rest_plays() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    let mp3 = Track { id: TrackId::AUDIO, codec: Codec::Mp3 };
+    rig.host(&[h264_track(1), mp3]);
+    stream(&mut rig, 0, 2);
+    rig.frame(sound(0, Bytes::from_static(&[0xff; 100])));
+    assert_eq!((rig.video().len(), rig.audio().len()), (2, 0));
+    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::AudioCodec("MP3")]);
+    let hevc = Track { id: TrackId::VIDEO, codec: Codec::Hevc };
+    rig.host(&[hevc, aac_track()]);
+    rig.frame(sound(0, Bytes::from_static(&[1; 100])));
+    rig.render();
+    rig.frame(picture(0, Picture::Idr, 100));
+    assert_eq!((rig.video().len(), rig.audio().len()), (2, 1));
+    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::Hevc]);
+}
+
+#[test]
+fn headers_repeated_by_the_host_change_nothing() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1), aac_track()]);
+    stream(&mut rig, 0, 3);
+    rig.send(Media::Track(h264_track(1)));
+    rig.send(Media::Track(aac_track()));
+    rig.frame(picture(120_000, Picture::P, 100));
+    assert_eq!(rig.video().len(), 4);
+    assert_eq!((rig.said("start rendition"), rig.said("TracksChanged")), (1, 2));
+}
+
+#[test]
+fn a_new_resolution_begins_at_its_keyframe() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 0, 3);
+    rig.send(Media::Track(h264_track(2)));
+    rig.frame(picture(120_000, Picture::P, 100));
+    assert_eq!(rig.video().len(), 3, "it refers to pictures of the old size");
+    stream(&mut rig, 160, 2);
+    assert_eq!(rig.video().len(), 5);
+}
+
+#[test]
+fn sound_is_rendered_while_somebody_listens_and_begins_with_the_next_frame() {
+    let mut rig = Rig::new();
+    rig.host(&[aac_track()]);
+    let frame = |number: i64| sound(number * 21_333, Bytes::from_static(&[7; 200]));
+    for number in 0..10 {
+        rig.frame(frame(number));
+        rig.pass(Duration::from_micros(21_333));
+    }
+    assert_eq!(rig.said("rendition"), 0, "nobody listens");
+    rig.act(|core, _| core.subscribe(SHARD));
+    assert_eq!((rig.rendition, rig.pushed.len()), (Some(1), 3), "warmed up");
+    rig.render();
+    assert_eq!(rig.audio().len(), 0, "no backlog of sound");
+    rig.frame(frame(10));
+    rig.render();
+    assert_eq!(rig.audio().len(), 1);
+    rig.act(|core, _| core.unsubscribe(SHARD));
+    assert_eq!(rig.rendition, None);
+    rig.frame(frame(11));
+    assert_eq!(rig.pushed.len(), 0);
+}
+
+#[test]
+fn what_an_ended_rendition_still_makes_is_not_sent() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[aac_track()]);
+    rig.frame(sound(0, Bytes::from_static(&[7; 200])));
+    let (frame, received) = rig.pushed.pop().unwrap();
+    rig.host(&[aac_track()]);
+    assert_eq!(rig.rendition, Some(2));
+    rig.act(|core, _| core.made(1, Made::Frame(frame.clone(), received)));
+    rig.act(|core, _| core.made(1, Made::Unplayable(Unplayable::HeAac)));
+    assert_eq!((rig.audio().len(), rig.core.reasons().count()), (0, 0));
+    rig.act(|core, _| core.made(2, Made::Frame(frame, received)));
+    assert_eq!(rig.audio().len(), 1);
+}
+
+#[test]
+fn sound_that_turns_out_unplayable_is_said_and_not_tried_again() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[aac_track()]);
+    rig.act(|core, _| core.made(1, Made::Unplayable(Unplayable::HeAac)));
+    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::HeAac]);
+    rig.frame(sound(0, Bytes::from_static(&[7; 200])));
+    rig.act(|core, _| core.subscribe(ShardId(1)));
+    assert_eq!(rig.said("start rendition"), 1);
+}
+
+#[test]
+fn opus_from_a_host_goes_out_as_it_came() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    let codec = Codec::Opus(zongzi_media::opus::Config { channels: 2 });
+    rig.host(&[Track { id: TrackId::AUDIO, codec }]);
+    rig.frame(sound(0, Bytes::from_static(&[0xfc, 1, 2])));
+    rig.frame(sound(20_000, Bytes::from_static(&[0xfc, 3])));
+    let audio = rig.audio();
+    assert_eq!(audio[0].payload(0), Some(&[0xfc, 1, 2][..]));
+    assert_eq!(audio[1].rtp_time - audio[0].rtp_time, 960);
+    assert_eq!(rig.said("rendition"), 0);
+}
+
+#[test]
+fn a_group_that_outgrows_the_cache_goes_on_for_those_who_watch() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    for number in 0..900 {
+        let kind = if number == 0 { Picture::Idr } else { Picture::P };
+        rig.frame(picture(number * 20_000, kind, 50));
+        rig.pass(ms(20));
+    }
+    assert_eq!((rig.video().len(), rig.core.overruns()), (900, 1));
+    rig.act(|core, _| core.subscribe(ShardId(1)));
+    assert_eq!(rig.said("ShardId(1) snapshot of 0"), 1);
+}
+
+#[test]
+fn hostile_tracks_and_frames_are_bounded() {
+    let mut rig = Rig::new();
+    rig.host(&[]);
+    for id in 0..1_000 {
+        rig.send(Media::Track(Track { id: TrackId(id), codec: Codec::Av1 }));
+    }
+    assert_eq!(rig.core.tracks().count(), TRACKS_MAX);
+    rig.host(&[h264_track(1)]);
+    let units = vec![vec![0x65, 0x88, 0x80]; NAL_UNITS_MAX + 1];
+    let mut frame = picture(0, Picture::Idr, 100);
+    frame.payload = prefixed(&units);
+    rig.frame(frame);
+    assert_eq!(rig.core.counts().broken, 1);
+}
+
+/// An hour in the life of a channel, by chance: what the log says.
+fn chaos(chance: &mut Chance) -> String {
+    let mut rig = Rig::new();
+    let mut host_time = 0;
+    for _ in 0..600 {
+        rig.pass(ms(chance.below(100)));
+        host_time += chance.between(0, 80);
+        match chance.below(60) {
+            0 => {
+                let mark = u8::try_from(chance.below(3)).unwrap();
+                rig.host(&[h264_track(mark), aac_track()]);
+                host_time = chance.between(0, 1 << 32);
+            }
+            1 => {
+                let lost = chance.below(2) == 0;
+                let finish = if lost { Finish::Lost } else { Finish::Orderly };
+                rig.act(|core, now| core.host_left(now, finish));
+            }
+            2 => rig.pass(ms(chance.below(40_000))),
+            3 => host_time += chance.between(-100_000, 100_000),
+            4..8 => {
+                let shard = ShardId(u16::try_from(chance.below(3)).unwrap());
+                rig.act(|core, _| core.subscribe(shard));
+            }
+            8 | 9 => {
+                let shard = ShardId(u16::try_from(chance.below(3)).unwrap());
+                rig.act(|core, _| core.unsubscribe(shard));
+            }
+            10 => rig.act(|core, _| core.server_ends(Ended::Kicked)),
+            11..30 => rig.frame(sound(host_time * 1_000, Bytes::from_static(&[7; 99]))),
+            30 => rig.frame(picture(host_time * 1_000, Picture::B, 99)),
+            kind => {
+                let kind = if kind < 36 { Picture::Idr } else { Picture::P };
+                let bytes = usize::try_from(chance.below(5_000)).unwrap();
+                rig.frame(picture(host_time * 1_000, kind, bytes));
+            }
+        }
+        rig.render();
+    }
+    check_what_a_shard_saw(&rig.shard);
+    rig.log.join("\n")
+}
+
+/// Whatever happens: numbers without gaps, a keyframe after each new start, time that only goes on.
+fn check_what_a_shard_saw(messages: &[FromHub]) {
+    let (mut next, mut time) = (None, [None; 2]);
+    for message in messages {
+        match message {
+            FromHub::Snapshot { batches, .. } => {
+                assert!(batches.first().is_none_or(|first| first.is_keyframe()));
+                next = batches.last().map(|last| last.sequence + 1);
+            }
+            FromHub::Ended { .. } => next = None,
+            FromHub::Batch { batch, .. } => {
+                let place = usize::from(batch.kind == BatchKind::Audio);
+                if let Some(before) = time[place].replace(batch.rtp_time) {
+                    let step = batch.rtp_time.wrapping_sub(before);
+                    assert!((1..1 << 31).contains(&step), "{:?}: {before} {}", batch.kind, batch.rtp_time);
+                }
+                if let BatchKind::Video { keyframe } = batch.kind {
+                    assert!(next.is_none_or(|next| next == batch.sequence) || keyframe);
+                    next = Some(batch.sequence + 1);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn two_runs_with_one_seed_give_the_same_log_byte_for_byte() {
+    with_seeds(|chance| {
+        let mut again = Chance::same_as(chance);
+        assert_eq!(chaos(chance), chaos(&mut again));
+    });
+}
+
+#[test]
+fn the_timeline_starts_at_the_epoch() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    let now = MediaTime::ZERO.saturating_add(rig.at);
+    rig.frame(picture(123_000, Picture::Idr, 100));
+    assert_eq!(i64::from(rig.video()[0].rtp_time), now.to_ticks(90_000));
+}

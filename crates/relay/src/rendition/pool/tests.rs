@@ -1,1 +1,190 @@
+//! Real threads, no sleeps: the codecs here wait for the test, and the test for them, over channels.
 
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::fixture::{aac_track, sound};
+
+/// Hands every frame on, after the test has let it.
+struct Gated {
+    go: Arc<Mutex<Receiver<()>>>,
+    restarted: bool,
+}
+
+impl AudioRendition for Gated {
+    fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError> {
+        lock(&self.go).recv().unwrap();
+        match frame.payload.as_ref() {
+            b"broken" => return Err(RenditionError::Frame("broken".to_owned())),
+            b"he" => return Err(Unplayable::HeAac.into()),
+            b"panic" => panic!("a codec's bug"),
+            _ => {}
+        }
+        let mut frame = frame.clone();
+        if std::mem::take(&mut self.restarted) {
+            frame.payload = Bytes::from_static(b"after a gap");
+        }
+        out.push(frame);
+        Ok(())
+    }
+
+    fn restart(&mut self) {
+        self.restarted = true;
+    }
+}
+
+struct Gate(Arc<Mutex<Receiver<()>>>);
+
+impl Renditions for Gate {
+    fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
+        Ok(Box::new(Gated { go: Arc::clone(&self.0), restarted: false }))
+    }
+}
+
+struct Rig {
+    pool: Pool,
+    go: SyncSender<()>,
+}
+
+impl Rig {
+    fn new(threads: usize) -> Self {
+        let (go, gate) = sync_channel(1_000);
+        let renditions = Arc::new(Gate(Arc::new(Mutex::new(gate))));
+        Self { pool: Pool::start(threads, renditions).unwrap(), go }
+    }
+
+    fn rendition(&self) -> (Handle, Receiver<Made>) {
+        let zongzi_media::Codec::Aac(config) = aac_track().codec else { unreachable!() };
+        let (made, results) = sync_channel(1_000);
+        let deliver = move |result| made.try_send(result).is_ok();
+        (self.pool.opus(config, Box::new(deliver)), results)
+    }
+
+    fn let_through(&self, frames: usize) {
+        for _ in 0..frames {
+            self.go.send(()).unwrap();
+        }
+    }
+}
+
+fn push(handle: &Handle, number: i64, payload: &'static [u8]) {
+    handle.push(sound(number, Bytes::from_static(payload)), Instant::now());
+}
+
+fn next(results: &Receiver<Made>) -> (i64, Bytes) {
+    match results.recv().unwrap() {
+        Made::Frame(frame, _) => (frame.dts.as_micros(), frame.payload),
+        Made::Unplayable(why) => panic!("{why}"),
+    }
+}
+
+#[test]
+fn a_slow_rendition_loses_its_own_oldest_input_and_is_told_of_the_gap() {
+    let rig = Rig::new(1);
+    let (handle, results) = rig.rendition();
+    push(&handle, 0, b"first");
+    rig.let_through(1);
+    assert_eq!(next(&results).0, 0);
+    // Nothing is let through: one frame may be on the thread, the others wait or go.
+    let last = i64::try_from(QUEUE_FRAMES_MAX).unwrap() + 10;
+    for number in 1..=last {
+        push(&handle, number, b"x");
+    }
+    rig.let_through(QUEUE_FRAMES_MAX + 10);
+    let mut seen = vec![];
+    while seen.last() != Some(&last) {
+        let (number, payload) = next(&results);
+        let gap = seen.last().is_some_and(|before| number != before + 1)
+            || seen.is_empty() && number != 1;
+        assert_eq!(payload.as_ref() == b"after a gap", gap, "{number} after {seen:?}");
+        seen.push(number);
+    }
+    let dropped = rig.pool.counts().dropped;
+    assert!((9..=10).contains(&dropped), "{dropped}");
+    assert_eq!(seen.len() + usize::try_from(dropped).unwrap(), usize::try_from(last).unwrap());
+}
+
+#[test]
+fn a_broken_frame_is_counted_and_the_next_one_goes_on() {
+    let rig = Rig::new(1);
+    let (handle, results) = rig.rendition();
+    rig.let_through(3);
+    push(&handle, 0, b"good");
+    push(&handle, 1, b"broken");
+    push(&handle, 2, b"good");
+    assert_eq!([next(&results).0, next(&results).0], [0, 2]);
+    assert_eq!(rig.pool.counts().failed, 1);
+}
+
+#[test]
+fn a_track_that_can_not_be_played_is_said_once_and_the_pool_works_on() {
+    let rig = Rig::new(1);
+    for (payload, why) in [
+        (&b"he"[..], Unplayable::HeAac),
+        (&b"panic"[..], Unplayable::Codec("it panicked".to_owned())),
+    ] {
+        let (bad, bad_results) = rig.rendition();
+        let (good, good_results) = rig.rendition();
+        rig.let_through(2);
+        push(&bad, 0, payload);
+        push(&bad, 1, b"never looked at");
+        let Made::Unplayable(said) = bad_results.recv().unwrap() else { panic!("a frame") };
+        assert_eq!(said, why);
+        push(&good, 5, b"good");
+        assert_eq!(next(&good_results).0, 5);
+        assert!(bad_results.try_recv().is_err());
+    }
+}
+
+#[test]
+fn a_stuck_rendition_leaves_the_other_thread_to_others() {
+    let (go, gate) = sync_channel(10);
+    let gate = Arc::new(Mutex::new(gate));
+    /// The first one opened waits for the gate; the others are free.
+    struct Mixed(Arc<Mutex<Receiver<()>>>, AtomicBool, SyncSender<()>);
+    impl Renditions for Mixed {
+        fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
+            if !self.1.swap(true, Ordering::SeqCst) {
+                return Ok(Box::new(Gated { go: Arc::clone(&self.0), restarted: false }));
+            }
+            let (free, open) = sync_channel(1_000);
+            for _ in 0..1_000 {
+                free.send(()).unwrap();
+            }
+            self.2.send(()).unwrap();
+            Ok(Box::new(Gated { go: Arc::new(Mutex::new(open)), restarted: false }))
+        }
+    }
+    let (opened, _keep) = sync_channel(10);
+    let pool = Pool::start(2, Arc::new(Mixed(gate, AtomicBool::new(false), opened))).unwrap();
+    let rig = Rig { pool, go };
+    let (stuck, stuck_results) = rig.rendition();
+    push(&stuck, 0, b"waits");
+    while rig.pool.counts().frames == 0 {
+        thread::yield_now();
+    }
+    let (free, free_results) = rig.rendition();
+    for number in 0..100 {
+        push(&free, number, b"x");
+        assert_eq!(next(&free_results).0, number);
+    }
+    assert!(stuck_results.try_recv().is_err());
+    rig.let_through(1);
+    assert_eq!(next(&stuck_results).0, 0);
+}
+
+#[test]
+fn an_ended_rendition_is_counted_out_and_does_no_more_work() {
+    let rig = Rig::new(1);
+    let (handle, results) = rig.rendition();
+    push(&handle, 0, b"on the thread, or queued");
+    drop(handle);
+    rig.let_through(1);
+    let counts = rig.pool.counts();
+    assert_eq!((counts.opened, counts.closed), (1, 1));
+    drop(rig);
+    // Delivering ends with the job.
+    assert!(results.iter().count() <= 1);
+}

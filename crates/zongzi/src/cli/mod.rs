@@ -1,0 +1,152 @@
+//! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+
+mod channel;
+mod key;
+pub(crate) mod output;
+mod store;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::serve;
+use crate::settings::{LogFormat, Overrides, Settings, SettingsError, load};
+
+/// A live video relay: hosts publish with OBS, viewers watch in the browser within half a second.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zongzi",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Common {
+    /// Settings file (TOML); config/zongzi.toml has every key with its default
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the store, the server's secret and certificate [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Sets one key of the settings, e.g. --set rtmp.listen="[::]:1936"
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server
+    Serve {
+        /// How log lines and the ready line look
+        #[arg(long, value_name = "FORMAT")]
+        log: Option<LogFormat>,
+    },
+    /// Make, list and delete channels (also while the server runs)
+    #[command(subcommand)]
+    Channel(channel::Command),
+    /// Make, list and revoke stream keys (also while the server runs)
+    #[command(subcommand)]
+    Key(key::Command),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+enum Failure {
+    /// The command line or the settings are wrong: exit code 2.
+    Usage(String),
+    /// It was tried and failed: exit code 1.
+    Failed(anyhow::Error),
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Runs the command line of this process.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match execute(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            output::complain(&message);
+            ExitCode::from(2)
+        }
+        Err(Failure::Failed(error)) => {
+            output::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(cli: Cli) -> Result<(), Failure> {
+    let settings = settings(&cli)?;
+    match cli.command {
+        Command::Serve { .. } => serve::run(settings).map_err(|error| match error {
+            serve::StartError::Settings(message) => Failure::Usage(message),
+            serve::StartError::Failed(error) => Failure::Failed(error),
+        }),
+        Command::Channel(command) => Ok(channel::run(&command, &settings)?),
+        Command::Key(command) => Ok(key::run(&command, &settings)?),
+    }
+}
+
+fn settings(cli: &Cli) -> Result<Settings, Failure> {
+    let mut overrides = Overrides::default();
+    overrides.take_environment(std::env::vars_os());
+    for pair in &cli.common.set {
+        let Some((key, value)) = pair.split_once('=') else {
+            return Err(Failure::Usage(format!(
+                "--set {pair}: write SECTION.KEY=VALUE"
+            )));
+        };
+        overrides
+            .flags
+            .push((format!("--set {key}"), key.to_owned(), value.to_owned()));
+    }
+    if let Some(dir) = &cli.common.data {
+        let dir = dir.to_string_lossy().into_owned();
+        overrides
+            .flags
+            .push(("--data".to_owned(), "data.dir".to_owned(), dir));
+    }
+    if let Command::Serve { log: Some(format) } = &cli.command {
+        let format = match format {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        };
+        overrides.flags.push((
+            "--log".to_owned(),
+            "log.format".to_owned(),
+            format.to_owned(),
+        ));
+    }
+    Ok(load(cli.common.config.as_deref(), &overrides)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,111 @@
+use std::sync::Arc;
+
+use zongzi_control::Channel;
+use zongzi_control::store::Sqlite;
+use zongzi_control::watch::Directory;
+use zongzi_http::public::{self, ChannelStatus, Unavailable};
+use zongzi_media::ChannelName;
+use zongzi_relay::hub::{self, Hub, Status, Takeover};
+use zongzi_relay::playability::Reason;
+
+/// The channels that exist, and how each stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Catalog {
+    directory: Arc<Directory<Sqlite>>,
+}
+
+/// What the public may know: the store's channels with the hub's present.
+#[derive(Debug)]
+pub(crate) struct Programme {
+    catalog: Catalog,
+    hub: Hub,
+}
+
+impl Catalog {
+    pub(crate) fn new(directory: Arc<Directory<Sqlite>>) -> Self {
+        Self { directory }
+    }
+
+    /// The channel of this name, if there is one; `Err` when the store can't be asked.
+    pub(crate) async fn find(&self, name: &str) -> Result<Option<Channel>, Unavailable> {
+        let Ok(name) = name.parse::<ChannelName>() else {
+            return Ok(None);
+        };
+        self.directory.find(&name).await.map_err(|error| {
+            tracing::error!(%error, channel = %name, "a channel can't be looked up");
+            Unavailable
+        })
+    }
+
+    /// What the channel says of a second host; `None` when there is no such channel (any more).
+    pub(crate) async fn takeover(&self, name: &ChannelName) -> Option<Takeover> {
+        let channel = self.find(name.as_str()).await.ok()??;
+        Some(match channel.takeover {
+            zongzi_control::Takeover::Newest => Takeover::Newest,
+            zongzi_control::Takeover::Refuse => Takeover::Refuse,
+        })
+    }
+}
+
+impl Programme {
+    pub(crate) fn new(catalog: Catalog, hub: Hub) -> Self {
+        Self { catalog, hub }
+    }
+}
+
+impl public::Channels for Programme {
+    async fn status(&self, channel: &str) -> Result<Option<ChannelStatus>, Unavailable> {
+        let Some(channel) = self.catalog.find(channel).await? else {
+            return Ok(None);
+        };
+        let status = self.hub.status(&channel.name);
+        Ok(Some(public_status(&channel, status.as_ref())))
+    }
+}
+
+fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
+    let state = match status.map(|status| status.state) {
+        None | Some(hub::State::Waiting) => public::State::Offline,
+        Some(hub::State::Live) => public::State::Live,
+        Some(hub::State::Interrupted) => public::State::Interrupted,
+    };
+    let present = status.filter(|_| state != public::State::Offline);
+    let codecs = present.map(|status| {
+        let named = status.tracks.iter().map(|track| {
+            track
+                .rfc6381
+                .clone()
+                .unwrap_or_else(|| track.codec.to_ascii_lowercase())
+        });
+        named.collect()
+    });
+    ChannelStatus {
+        channel: channel.name.to_string(),
+        title: channel.title.to_string(),
+        state,
+        // Whoever is connected while there is no broadcast waits, and is no viewer of it.
+        viewers: present.map_or(0, |status| status.viewers),
+        since: present.and_then(|status| status.since).map(Into::into),
+        codecs: codecs.unwrap_or_default(),
+        // The missing picture weighs more than the missing sound.
+        reason: present.and_then(|status| {
+            status
+                .reasons
+                .iter()
+                .min_by_key(|reason| reason.severity())
+                .copied()
+                .map(public_reason)
+        }),
+    }
+}
+
+fn public_reason(reason: Reason) -> public::Reason {
+    match reason {
+        Reason::BFrames => public::Reason::BFrames,
+        Reason::Hevc => public::Reason::Hevc,
+        Reason::Av1 => public::Reason::Av1,
+        Reason::HeAac => public::Reason::HeAac,
+        Reason::AudioCodec(_) => public::Reason::AudioCodec,
+        _ => public::Reason::VideoCodec,
+    }
+}

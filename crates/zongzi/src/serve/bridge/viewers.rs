@@ -1,0 +1,129 @@
+use std::hash::{DefaultHasher, Hasher as _};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use zongzi_http::whep::{
+    Address, Change, Changed, Created, EntityTag, Offer, Refusal, SessionId, Sessions,
+};
+use zongzi_relay::hub::Hub;
+use zongzi_relay::shard::Shards;
+use zongzi_relay::whep::{Error, Patched, Reach, Whep};
+use zongzi_webrtc::dtls::Certificate;
+use zongzi_webrtc::sdp;
+
+use super::Catalog;
+use crate::settings::Media;
+
+/// The WHEP resource over the relay's sessions, for channels that exist.
+#[derive(Debug)]
+pub(crate) struct Viewers {
+    whep: Whep,
+    hub: Hub,
+    catalog: Catalog,
+}
+
+impl Viewers {
+    pub(crate) fn new(
+        media: &Media,
+        shards: &Shards,
+        hub: Hub,
+        catalog: Catalog,
+    ) -> anyhow::Result<Self> {
+        let certificate = Certificate::generate().context("no DTLS certificate could be made")?;
+        let reach = Reach::new(shards.local_addr(), media.public_ips.clone());
+        let whep = Whep::new(shards, certificate, reach)?;
+        Ok(Self { whep, hub, catalog })
+    }
+
+    /// The session's name in the relay, if it is one of the channel's.
+    fn name(&self, address: &Address) -> Result<String, Refusal> {
+        let name = address.session.to_string();
+        let watched = self.whep.broadcast(&name).map_err(refusal)?;
+        let channel = address
+            .channel
+            .parse()
+            .map_err(|_not_a_name| Refusal::UnknownSession)?;
+        match self.hub.status(&channel) {
+            Some(status) if status.broadcast == watched => Ok(name),
+            _ => Err(Refusal::UnknownSession),
+        }
+    }
+}
+
+impl Sessions for Viewers {
+    async fn create(&self, offer: Offer) -> Result<Created, Refusal> {
+        let asked = Instant::now();
+        let found = self.catalog.find(&offer.channel).await;
+        let channel = found
+            .map_err(|error| Refusal::Unavailable(error.to_string().into()))?
+            .ok_or(Refusal::UnknownChannel)?;
+        let broadcast = self
+            .hub
+            .broadcast_id(&channel.name)
+            .map_err(|refused| Refusal::Unavailable(refused.to_string().into()))?;
+        let local = offer.connection.map(|connection| connection.local);
+        let answer = self
+            .whep
+            .create(broadcast, &offer.sdp, local, asked)
+            .map_err(refusal)?;
+        let session: SessionId = answer
+            .session_id
+            .parse()
+            .map_err(|_never| Refusal::Unavailable("the session got no usable name".into()))?;
+        tracing::debug!(channel = %channel.name, ?session, "viewer's offer answered");
+        Ok(Created {
+            session,
+            etag: tag(&answer.etag),
+            answer: answer.sdp,
+        })
+    }
+
+    async fn change(&self, address: Address, change: Change) -> Result<Changed, Refusal> {
+        let name = self.name(&address)?;
+        let fragment = match change {
+            Change::Trickle { etag, fragment } => {
+                if tag(&self.whep.etag(&name).map_err(refusal)?) != etag {
+                    return Err(Refusal::StaleTag);
+                }
+                fragment
+            }
+            Change::Restart { fragment } => fragment,
+        };
+        match self.whep.patch(&name, &fragment, None).map_err(refusal)? {
+            Patched::Noted => Ok(Changed::Trickled),
+            Patched::Restarted { fragment, etag } => Ok(Changed::Restarted {
+                etag: tag(&etag),
+                fragment,
+            }),
+        }
+    }
+
+    async fn delete(&self, address: Address) -> Result<(), Refusal> {
+        let name = self.name(&address)?;
+        self.whep.delete(&name).map_err(refusal)
+    }
+}
+
+/// The entity tag of an ICE state, made from its fragment.
+fn tag(ufrag: &str) -> EntityTag {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(ufrag.as_bytes());
+    EntityTag::new(hasher.finish())
+}
+
+fn refusal(error: Error) -> Refusal {
+    let words = error.to_string().into();
+    match error {
+        Error::Sdp(sdp::Error::NoCommonCodec { .. }) => Refusal::NothingInCommon(words),
+        Error::Sdp(_) => Refusal::BadSdp(words),
+        Error::Full | Error::Busy => Refusal::Full(error.retry_after().unwrap_or(RETRY_AFTER)),
+        Error::NoSession => Refusal::UnknownSession,
+        Error::TooManyRestarts => Refusal::Forbidden(words),
+        _ => {
+            tracing::error!(error = %words, "a session could not be made");
+            Refusal::Unavailable("no session could be made; the server's log says why".into())
+        }
+    }
+}
+
+const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -1,0 +1,189 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use zongzi_control::GateStats;
+use zongzi_control::metrics::{self, Process, Snapshot};
+use zongzi_http::{server, whep};
+use zongzi_ingest::rtmp;
+use zongzi_relay::hub::Hub;
+use zongzi_relay::shard::{Closed, JOIN_BUCKETS, ShardCounters, Shards};
+use zongzi_transport::SocketCounters;
+
+/// Where all counters of the process are read, at each scrape anew.
+#[derive(Clone)]
+pub(super) struct Sources {
+    pub(super) hub: Hub,
+    pub(super) shards: Vec<Arc<ShardCounters>>,
+    pub(super) sockets: Vec<Arc<SocketCounters>>,
+    pub(super) rtmp: Arc<rtmp::Counters>,
+    /// The checks of stream keys.
+    pub(super) keys: Arc<dyn Fn() -> GateStats + Send + Sync>,
+    pub(super) whep: Arc<whep::Counters>,
+    /// Each HTTP listener by its name in the settings.
+    pub(super) listeners: Vec<(&'static str, Arc<server::Counters>)>,
+    /// `metrics.max_channels`.
+    pub(super) channels_max: usize,
+}
+
+impl Sources {
+    /// Takes the counters of the media port.
+    pub(super) fn of_shards(
+        shards: &Shards,
+    ) -> (Vec<Arc<ShardCounters>>, Vec<Arc<SocketCounters>>) {
+        (
+            shards.counters().to_vec(),
+            shards.socket_counters().to_vec(),
+        )
+    }
+
+    /// The page as Prometheus reads it.
+    pub(super) fn page(&self) -> String {
+        metrics::encode(&Snapshot {
+            version: env!("CARGO_PKG_VERSION"),
+            process: Process::read(),
+            ingest: vec![self.ingest()],
+            keys: (self.keys)(),
+            hub: self.hub(),
+            renditions: self.renditions(),
+            shards: self.shards(),
+            media_port: Some(self.media_port()),
+            whep: self.whep.stats(),
+            listeners: self.listeners(),
+            live: self.live(),
+            channels_max: self.channels_max,
+        })
+    }
+
+    fn ingest(&self) -> metrics::Ingest {
+        metrics::Ingest {
+            protocol: "rtmp",
+            connections_opened: self.rtmp.opened(),
+            connections_closed: rtmp::Close::ALL
+                .map(|reason| (reason.as_str(), self.rtmp.closed(reason)))
+                .to_vec(),
+            publishes: self.rtmp.published(),
+            received_bytes: self.rtmp.received_bytes(),
+        }
+    }
+
+    fn hub(&self) -> metrics::Hub {
+        let counts = self.hub.counts();
+        metrics::Hub {
+            publications_opened: counts.publications_opened,
+            publications_closed: counts.publications_closed,
+            takeovers: counts.takeovers,
+            refused: counts.refused.into_iter().collect(),
+            video_frames: counts.video_frames,
+            audio_frames: counts.audio_frames,
+            media_bytes: counts.bytes,
+            frames_skipped: counts.frames_skipped,
+            frames_broken: counts.frames_broken,
+            group_overruns: counts.group_overruns,
+            timestamp_jumps: counts.timestamp_jumps,
+        }
+    }
+
+    fn renditions(&self) -> metrics::Renditions {
+        let counts = self.hub.counts().renditions;
+        metrics::Renditions {
+            opened: counts.opened,
+            closed: counts.closed,
+            frames: counts.frames,
+            dropped: counts.dropped,
+            failed: counts.failed,
+        }
+    }
+
+    fn shards(&self) -> metrics::Shards {
+        let sum = |counter: fn(&ShardCounters) -> &AtomicU64| sum(&self.shards, counter);
+        // Closed before opened: a viewer who comes and goes in between is not counted as gone but never come.
+        let viewers_closed = sum(|shard| &shard.viewers_closed);
+        metrics::Shards {
+            viewers_opened: sum(|shard| &shard.viewers_opened),
+            viewers_closed,
+            sessions_opened: sum(|shard| &shard.sessions_opened),
+            sessions_closed: Closed::ALL
+                .map(|reason| {
+                    let shards = self
+                        .shards
+                        .iter()
+                        .filter_map(|shard| shard.sessions_closed.get(reason.index()));
+                    (reason.code(), shards.map(read).sum())
+                })
+                .to_vec(),
+            packets: sum(|shard| &shard.packets),
+            bytes: sum(|shard| &shard.bytes),
+            frames: sum(|shard| &shard.frames),
+            retransmitted: sum(|shard| &shard.retransmitted),
+            not_retransmitted: sum(|shard| &shard.not_retransmitted),
+            keyframe_requests: sum(|shard| &shard.keyframe_requests),
+            groups_replayed: sum(|shard| &shard.groups_replayed),
+            groups_skipped: sum(|shard| &shard.groups_skipped),
+            queue_dropped: sum(|shard| &shard.queue_dropped),
+            gaps: sum(|shard| &shard.gaps),
+            datagrams_unknown: sum(|shard| &shard.datagrams_unknown),
+            datagrams_dropped: sum(|shard| &shard.datagrams_dropped),
+            panics: sum(|shard| &shard.panics),
+            joins: self.joins(),
+        }
+    }
+
+    fn joins(&self) -> metrics::JoinTimes {
+        let bucket = |index: usize| {
+            let shards = self
+                .shards
+                .iter()
+                .filter_map(|shard| shard.joins.get(index));
+            shards.map(read).sum()
+        };
+        metrics::JoinTimes {
+            bounds: JOIN_BUCKETS.to_vec(),
+            counts: (0..=JOIN_BUCKETS.len()).map(bucket).collect(),
+            sum: Duration::from_micros(sum(&self.shards, |shard| &shard.join_micros)),
+        }
+    }
+
+    fn media_port(&self) -> metrics::MediaPort {
+        let sum = |counter: fn(&SocketCounters) -> &AtomicU64| sum(&self.sockets, counter);
+        metrics::MediaPort {
+            sent_datagrams: sum(|socket| &socket.sent_datagrams),
+            sent_bytes: sum(|socket| &socket.sent_bytes),
+            sent_messages: sum(|socket| &socket.sent_messages),
+            send_calls: sum(|socket| &socket.send_calls),
+            send_waits: sum(|socket| &socket.send_waits),
+            dropped_full: sum(|socket| &socket.dropped_full),
+            dropped_refused: sum(|socket| &socket.dropped_refused),
+            segmented_here: sum(|socket| &socket.segmented_here),
+            received_datagrams: sum(|socket| &socket.received_datagrams),
+            received_oversize: sum(|socket| &socket.received_oversize),
+        }
+    }
+
+    fn listeners(&self) -> Vec<metrics::Listener> {
+        let listeners = self.listeners.iter();
+        listeners
+            .map(|(name, counters)| metrics::Listener {
+                name,
+                stats: counters.stats(),
+            })
+            .collect()
+    }
+
+    fn live(&self) -> Vec<metrics::LiveChannel> {
+        let live = self.hub.live().into_iter();
+        live.map(|status| metrics::LiveChannel {
+            channel: status.channel.to_string(),
+            viewers: status.viewers,
+        })
+        .collect()
+    }
+}
+
+fn sum<T>(all: &[Arc<T>], counter: fn(&T) -> &AtomicU64) -> u64 {
+    all.iter().map(|one| read(counter(one))).sum()
+}
+
+fn read(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

@@ -1,0 +1,274 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use zongzi_control::Control;
+use zongzi_control::store::{Change, Sqlite};
+use zongzi_control::watch::Watch;
+use zongzi_http::health::Ready;
+use zongzi_http::{Front, admin, whep};
+use zongzi_ingest::rtmp;
+use zongzi_relay::hub::Hub;
+use zongzi_relay::shard::{Shards, Source};
+
+use super::announce::{FirstStart, Listening};
+use super::bridge::{Catalog, Door, Programme, Stage, Transcoders, Viewers};
+use super::metrics::Sources;
+use super::reach::Reach;
+use super::{StartError, assets, listeners};
+use crate::settings::Settings;
+
+/// A server that is ready: every listener is open.
+pub(super) struct Server {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    hub: Hub,
+    shards: Shards,
+}
+
+/// All listeners, before anything runs on them.
+struct Bound {
+    rtmp: TcpListener,
+    http: TcpListener,
+    admin: TcpListener,
+    metrics: Option<TcpListener>,
+    shards: Shards,
+}
+
+impl Server {
+    /// Binds, wires and starts everything, and says so.
+    pub(super) async fn start(settings: Settings) -> Result<Self, StartError> {
+        check(&settings).map_err(StartError::Settings)?;
+        let bound = Bound::open(&settings).map_err(StartError::Settings)?;
+        let listening = bound.addresses().map_err(StartError::Failed)?;
+        let control = Control::open(&settings.data.dir).map_err(|error| {
+            StartError::Settings(format!(
+                "data.dir = {}: {error}",
+                settings.data.dir.display()
+            ))
+        })?;
+        let first = control
+            .first_start()
+            .await
+            .context("the store can't be used")
+            .map_err(StartError::Failed)?;
+        let server = Self::wire(&settings, bound, &control)
+            .await
+            .map_err(StartError::Failed)?;
+        let reach = Reach::here();
+        if settings.media.public_ips.is_empty() {
+            reach.report();
+        }
+        if let Some(minted) = &first {
+            let welcome = FirstStart {
+                channel: minted.key.channel.as_str(),
+                stream_key: minted.secret.expose(),
+            };
+            let reachable = settings
+                .media
+                .public_ips
+                .first()
+                .copied()
+                .or_else(|| reach.address());
+            listening.welcome(settings.log.format, &welcome, reachable);
+        }
+        listening.announce(settings.log.format);
+        // Not started by systemd: nothing to notify, and no fault.
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        Ok(server)
+    }
+
+    /// Serves until `stop` resolves, then ends in order: hosts and viewers are told.
+    pub(super) async fn run(mut self, stop: impl Future<Output = ()>) {
+        stop.await;
+        tracing::info!("stopping");
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.stop.send_replace(true);
+        self.hub.shutdown();
+        let shards = self.shards;
+        // Each has its own time limit for ending.
+        while self.tasks.join_next().await.is_some() {}
+        let ended = tokio::task::spawn_blocking(|| shards.shutdown()).await;
+        if ended.is_err() {
+            tracing::error!("the shards did not end in order");
+        }
+    }
+
+    async fn wire(
+        settings: &Settings,
+        mut bound: Bound,
+        control: &Control<Sqlite>,
+    ) -> anyhow::Result<Self> {
+        let epoch = Instant::now();
+        let hub = Hub::new(
+            settings.broadcast.hub_config(&settings.limits),
+            epoch,
+            bound.shards.links(),
+            Arc::new(Transcoders),
+        )
+        .context("the threads for sound can't be started")?;
+        let source: Arc<dyn Source> = Arc::new(hub.clone());
+        bound
+            .shards
+            .start(&source, epoch)
+            .context("the shards can't be started")?;
+
+        let watch = Watch::start(control.store())
+            .await
+            .context("the store can't be followed")?;
+        let catalog = Catalog::new(watch.directory());
+        let (stop, stopping) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(follow(watch, hub.clone(), stopping.clone()));
+
+        let door = Arc::new(Door(control.gate()));
+        let stage = Arc::new(Stage::new(hub.clone(), catalog.clone()));
+        let ingest = Arc::new(rtmp::Server::new(
+            settings.rtmp.ingest_settings(),
+            Arc::clone(&door),
+            stage,
+        ));
+        let http_counters = Arc::new(zongzi_http::server::Counters::default());
+        let whep_counters = Arc::new(whep::Counters::default());
+        let viewers = Viewers::new(&settings.media, &bound.shards, hub.clone(), catalog.clone())?;
+        let (shard_counters, socket_counters) = Sources::of_shards(&bound.shards);
+        let admin_counters = Arc::new(zongzi_http::server::Counters::default());
+        let sources = Sources {
+            hub: hub.clone(),
+            shards: shard_counters,
+            sockets: socket_counters,
+            rtmp: ingest.counters(),
+            keys: Arc::new(move || door.0.stats()),
+            whep: Arc::clone(&whep_counters),
+            listeners: vec![
+                ("http", Arc::clone(&http_counters)),
+                ("admin", Arc::clone(&admin_counters)),
+            ],
+            channels_max: settings.metrics.max_channels,
+        };
+        let ready = readiness(stopping.clone());
+        let front = Front {
+            sessions: Arc::new(viewers),
+            whep_counters,
+            channels: Arc::new(Programme::new(catalog, hub.clone())),
+            assets: assets::assets(),
+            origins: settings.http.origins(),
+            ready: ready.clone(),
+        };
+        let operators = || {
+            let sources = sources.clone();
+            zongzi_http::with_fallbacks(admin::router(move || sources.page(), ready.clone()))
+        };
+        let mut serve = |listener, router, counters| {
+            let limits = settings.http.limits();
+            let stopped = stopped(stopping.clone());
+            tasks.spawn(zongzi_http::server::serve(
+                listener, router, limits, counters, stopped,
+            ));
+        };
+        serve(bound.http, front.router(), http_counters);
+        if let Some(listener) = bound.metrics {
+            serve(listener, operators(), Arc::clone(&admin_counters));
+        }
+        serve(bound.admin, operators(), admin_counters);
+        let stopped = stopped(stopping);
+        tasks.spawn(async move { ingest.run(bound.rtmp, stopped).await });
+        Ok(Self {
+            stop,
+            tasks,
+            hub,
+            shards: bound.shards,
+        })
+    }
+}
+
+impl Bound {
+    fn open(settings: &Settings) -> Result<Self, String> {
+        let metrics = settings.metrics.listen;
+        Ok(Self {
+            rtmp: listeners::bind_tcp("rtmp.listen", settings.rtmp.listen)?,
+            http: listeners::bind_tcp("http.listen", settings.http.listen)?,
+            admin: listeners::bind_tcp("admin.listen", settings.admin.listen)?,
+            metrics: metrics
+                .map(|address| listeners::bind_tcp("metrics.listen", address))
+                .transpose()?,
+            shards: listeners::open_media("media.listen", &settings.media, &settings.limits)?,
+        })
+    }
+
+    fn addresses(&self) -> anyhow::Result<Listening> {
+        let metrics = self
+            .metrics
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?;
+        Ok(Listening {
+            rtmp: self.rtmp.local_addr()?,
+            http: self.http.local_addr()?,
+            media: self.shards.local_addr(),
+            admin: self.admin.local_addr()?,
+            metrics,
+        })
+    }
+}
+
+/// What no single key can know.
+fn check(settings: &Settings) -> Result<(), String> {
+    let open = |key: &str, ip: std::net::IpAddr| {
+        if ip.to_canonical().is_loopback() || settings.admin.allow_remote {
+            return Ok(());
+        }
+        Err(format!(
+            "{key} = {ip}: this listener has no TLS and would be open to the network; use a loopback address, or set \
+             admin.allow_remote = true if something else protects it"
+        ))
+    };
+    open("admin.listen", settings.admin.listen.ip())?;
+    if let Some(address) = settings.metrics.listen {
+        open("metrics.listen", address.ip())?;
+    }
+    Ok(())
+}
+
+/// Ends what another process has taken the right from.
+async fn follow(watch: Watch<Sqlite>, hub: Hub, mut stopping: watch::Receiver<bool>) {
+    let mut changes = watch.run();
+    loop {
+        let change = tokio::select! {
+            change = changes.recv() => change,
+            _ = stopping.wait_for(|stop| *stop) => return,
+        };
+        match change {
+            Some(Change::KeyRevoked { key, channel }) => {
+                if hub.end_key(key.as_str()) > 0 {
+                    tracing::info!(%channel, key_id = key.as_str(), "stream key revoked, its live session ended");
+                }
+            }
+            Some(Change::ChannelDeleted(channel)) => {
+                if hub.kick(&channel) {
+                    tracing::info!(%channel, "channel deleted, its live session ended");
+                }
+            }
+            Some(_) => {}
+            None => return,
+        }
+    }
+}
+
+fn readiness(stopping: watch::Receiver<bool>) -> Ready {
+    Ready::new(move || {
+        if *stopping.borrow() {
+            Err("the server is stopping".to_owned())
+        } else {
+            Ok(())
+        }
+    })
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the sender is gone, which is the same.
+    let _ = stopping.wait_for(|stop| *stop).await;
+}

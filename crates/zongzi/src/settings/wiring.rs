@@ -1,0 +1,66 @@
+//! Sections of the settings as the parts they are for want them.
+
+use zongzi_http::cors::Origins;
+use zongzi_http::server::Limits as HttpLimits;
+use zongzi_ingest::rtmp;
+use zongzi_relay::{hub, shard};
+
+use super::{Broadcast, Http, Limits, Media, Rtmp};
+
+impl Rtmp {
+    /// For the RTMP listener.
+    pub(crate) fn ingest_settings(&self) -> rtmp::Settings {
+        let mut settings = rtmp::Settings {
+            connections: self.max_connections,
+            connections_per_address: self.max_connections_per_ip,
+            publish_deadline: self.publish_timeout,
+            idle_timeout: self.idle_timeout,
+            ..rtmp::Settings::default()
+        };
+        settings.limits.video_message_bytes = self.max_message_bytes;
+        settings
+    }
+}
+
+impl Http {
+    /// Whose pages may call the public front.
+    pub(crate) fn origins(&self) -> Origins {
+        if self.cors_origins.iter().any(|origin| origin == "*") {
+            Origins::Any
+        } else {
+            Origins::Only(self.cors_origins.clone())
+        }
+    }
+
+    /// For each HTTP listener.
+    pub(crate) fn limits(&self) -> HttpLimits {
+        HttpLimits {
+            connections_max: self.max_connections,
+            connections_per_address_max: self.max_connections_per_ip,
+            ..HttpLimits::default()
+        }
+    }
+}
+
+impl Broadcast {
+    /// For the hub.
+    pub(crate) fn hub_config(&self, limits: &Limits) -> hub::Config {
+        let mut config = hub::Config::default();
+        config.grace = self.grace;
+        config.grace_orderly = self.grace_orderly;
+        config.broadcasts_max = limits.broadcasts;
+        config
+    }
+}
+
+impl Media {
+    /// For the media port.
+    pub(crate) fn shard_config(&self, limits: &Limits) -> shard::Config {
+        let mut config = shard::Config::new(self.listen);
+        if self.shards > 0 {
+            config.shards = self.shards;
+        }
+        config.sessions_max = limits.viewers;
+        config
+    }
+}

@@ -17,7 +17,7 @@ use crate::srtp;
 
 /// One WebRTC peer of ours.
 ///
-/// Before the first valid check it is a few hundred bytes; with DTLS about 14 KiB more.
+/// Before the first valid check it is a few hundred bytes; with DTLS and SRTP about 14 KiB more.
 #[derive(Debug)]
 pub struct Peer {
     ice: ice::Lite,

@@ -50,6 +50,10 @@ pub const INDEX_MAX: u64 = (1 << 48) - 1;
 pub struct Ssrc(pub u32);
 
 /// An RTP timestamp in ticks of the payload's clock; counts modulo 2^32.
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "the field's word; `Time` alone would be any time"
+)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RtpTime(pub u32);
 

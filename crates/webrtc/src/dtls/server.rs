@@ -93,7 +93,7 @@ pub enum Error {
 
 /// One DTLS association, as server.
 ///
-/// Costs about 14 KiB for as long as it lives (the engine's queues, keys and transcript). It lives on after the
+/// Costs about 10 KiB for as long as it lives (the engine's struct, buffers and keys). It lives on after the
 /// handshake, since only its keys tell a true `close_notify` from a forged one, and since the peer may repeat its last
 /// flight when ours was lost.
 pub struct Server {

@@ -21,7 +21,8 @@ fn path(port: u16) -> Path {
 
 #[test]
 fn credentials_are_as_long_and_as_spelt_as_ice_wants() {
-    let random: [u8; Credentials::RANDOM_BYTES] = std::array::from_fn(|at| (at * 37) as u8);
+    let random: [u8; Credentials::RANDOM_BYTES] =
+        std::array::from_fn(|at| at.to_le_bytes()[0].wrapping_mul(37));
     let Credentials { ufrag, pwd } = Credentials::from_random(&random);
     assert_eq!((ufrag.len(), pwd.len()), (16, 24));
     assert!(

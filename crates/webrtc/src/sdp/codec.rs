@@ -76,10 +76,12 @@ impl<'a> Formats<'a> {
             ("fmtp", Some(format)) => {
                 self.parameters.insert(format, rest.trim());
             }
-            ("rtcp-fb", _) if rest.trim() == "nack" && (known.is_some() || format == "*") => {
-                if self.nack.len() < FORMATS_MAX {
-                    self.nack.push(known);
-                }
+            ("rtcp-fb", _)
+                if rest.trim() == "nack"
+                    && (known.is_some() || format == "*")
+                    && self.nack.len() < FORMATS_MAX =>
+            {
+                self.nack.push(known);
             }
             _ => {}
         }

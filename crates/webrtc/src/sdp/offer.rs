@@ -165,7 +165,7 @@ impl Offer {
         let tagged = media
             .iter()
             .find(|(section, _)| section.bundled)
-            .or(media.first())
+            .or_else(|| media.first())
             .map(|(_, transport)| transport);
         let (ufrag, pwd) = tagged
             .and_then(Section::credentials)

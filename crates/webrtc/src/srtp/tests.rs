@@ -7,9 +7,13 @@ use super::*;
 use crate::rtp::{Extensions, HEADER_BYTES_MAX, Header, RtpTime, SeqNo, Ssrc};
 
 fn hex(text: &str) -> Vec<u8> {
-    let digits: String = text.split_ascii_whitespace().collect();
-    (0..digits.len() / 2)
-        .map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).expect("hex digits"))
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|digit| digit.to_digit(16)?.try_into().ok())
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| (pair[0] << 4) | pair[1])
         .collect()
 }
 

@@ -21,6 +21,15 @@ struct Client {
 }
 
 impl Client {
+    fn tick(&mut self, now: Instant) {
+        self.engine.handle_timeout(now).expect("the client lives");
+    }
+
+    fn take(&mut self, now: Instant, packet: &[u8]) {
+        self.tick(now);
+        self.engine.handle_packet(packet).expect("the client lives");
+    }
+
     fn poll(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = [0; 4_096];
         let mut packets = Vec::new();
@@ -126,7 +135,7 @@ impl Pair {
                 return Ok(());
             }
             if self.client.timeout <= self.now {
-                self.client.engine.handle_timeout(self.now).expect("alive");
+                self.client.tick(self.now);
             }
             if self.server.poll_timeout().is_some_and(|at| at <= self.now) {
                 self.server.handle_timeout(self.now)?;
@@ -138,8 +147,7 @@ impl Pair {
                 if to == 1 {
                     self.server.handle_datagram(self.now, &packet)?;
                 } else {
-                    self.client.engine.handle_timeout(self.now).expect("alive");
-                    self.client.engine.handle_packet(&packet).expect("alive");
+                    self.client.take(self.now, &packet);
                 }
             }
         }

@@ -1,0 +1,247 @@
+use std::collections::VecDeque;
+
+use crate::host::log::Sent;
+
+/// How far a frame's timestamp may be from the host's and still mean the same frame: less than half a frame at 60 per
+/// second, and more than the rounding of milliseconds to ticks.
+const TOLERANCE_TICKS: i32 = 630;
+/// How far ahead of the last matched frame the search goes: 17 s at 30 frames per second.
+const AHEAD_MAX: u64 = 512;
+/// How far behind: a server may send a group again.
+const BEHIND_MAX: u64 = 512;
+/// Frames in a row without a match after which the alignment is taken to be wrong.
+const MISSES_MAX: u32 = 15;
+
+/// Finds for each frame that a viewer got the frame that the host sent.
+///
+/// A viewer's RTP timestamps are the host's times plus an offset that only the server knows. The first frame is
+/// decrypted and recognised by its content, which gives the offset; from then on the timestamp alone, which is in the
+/// clear, says which frame it is.
+#[derive(Debug, Default)]
+pub(crate) struct Matcher {
+    offset: Option<u32>,
+    last: u64,
+    misses: u32,
+    /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
+    seen: [u64; 8],
+    /// Index of the first frame matched.
+    pub(crate) first: Option<u64>,
+    /// Index of the newest frame matched.
+    pub(crate) newest: Option<u64>,
+    /// Different frames of the host that arrived whole.
+    pub(crate) whole: u64,
+    /// Whole frames whose timestamp fits none of the host's.
+    pub(crate) unmatched: u64,
+}
+
+impl Matcher {
+    /// Whether timestamps alone are enough.
+    pub(crate) fn is_aligned(&self) -> bool {
+        self.offset.is_some()
+    }
+
+    /// Recognises a decrypted frame by its content: the newest that the host sent with the same one. `None` if the
+    /// host sent no such frame.
+    pub(crate) fn align(
+        &mut self,
+        log: &VecDeque<Sent>,
+        rtp_time: u32,
+        digest: u64,
+    ) -> Option<Sent> {
+        let sent = log.iter().rev().find(|sent| sent.digest == digest)?;
+        self.offset = Some(rtp_time.wrapping_sub(ticks(sent.pts_ms)));
+        self.last = sent.index;
+        self.misses = 0;
+        Some(*sent)
+    }
+
+    /// The frame that `rtp_time` stands for, counted as arrived whole. Only the first time gives `true`.
+    pub(crate) fn whole(&mut self, log: &VecDeque<Sent>, rtp_time: u32) -> Option<(Sent, bool)> {
+        let Some(sent) = self.find(log, rtp_time) else {
+            self.unmatched += 1;
+            self.misses += 1;
+            if self.misses >= MISSES_MAX {
+                self.offset = None;
+            }
+            return None;
+        };
+        self.misses = 0;
+        self.last = sent.index;
+        let fresh = self.note(sent.index);
+        Some((sent, fresh))
+    }
+
+    /// Frames of the host from the first that this viewer got to `last`, minus those that arrived whole.
+    pub(crate) fn lost(&self, last: u64) -> u64 {
+        self.expected(last).saturating_sub(self.whole)
+    }
+
+    /// Frames of the host from the first that this viewer got to `last` (or to the newest that he got, if later).
+    pub(crate) fn expected(&self, last: u64) -> u64 {
+        match (self.first, self.newest) {
+            (Some(first), Some(newest)) => (last.max(newest) + 1).saturating_sub(first),
+            _ => 0,
+        }
+    }
+
+    fn find(&self, log: &VecDeque<Sent>, rtp_time: u32) -> Option<Sent> {
+        let offset = self.offset?;
+        let oldest = log.front()?.index;
+        let from = self.last.saturating_sub(BEHIND_MAX).max(oldest);
+        let position = |index: u64| usize::try_from(index - oldest).ok();
+        let fits = |sent: &&Sent| {
+            let expected = offset.wrapping_add(ticks(sent.pts_ms));
+            let distance = rtp_time.wrapping_sub(expected).cast_signed();
+            distance.unsigned_abs() <= TOLERANCE_TICKS.unsigned_abs()
+        };
+        let ahead = log
+            .range(position(self.last.max(oldest))?.min(log.len())..)
+            .take(usize::try_from(AHEAD_MAX).unwrap_or(0))
+            .find(fits);
+        if ahead.is_some() {
+            return ahead.copied();
+        }
+        let end = position(self.last.max(oldest))?.min(log.len());
+        log.range(position(from)?.min(end)..end)
+            .rev()
+            .find(fits)
+            .copied()
+    }
+
+    fn note(&mut self, index: u64) -> bool {
+        let newest = self.newest.unwrap_or(index);
+        if self.newest.is_none() {
+            self.first = Some(index);
+            self.newest = Some(index);
+        } else if index > newest {
+            for skipped in (newest + 1..=index).take(512) {
+                self.set(skipped, false);
+            }
+            self.newest = Some(index);
+        } else if newest - index >= 512 || self.is_set(index) {
+            return false;
+        } else {
+            self.first = self.first.map(|first| first.min(index));
+        }
+        self.set(index, true);
+        self.whole += 1;
+        true
+    }
+
+    fn set(&mut self, index: u64, value: bool) {
+        let (word, bit) = place(index);
+        if value {
+            self.seen[word] |= bit;
+        } else {
+            self.seen[word] &= !bit;
+        }
+    }
+
+    fn is_set(&self, index: u64) -> bool {
+        let (word, bit) = place(index);
+        self.seen[word] & bit != 0
+    }
+}
+
+fn place(index: u64) -> (usize, u64) {
+    let within = index % 512;
+    (
+        usize::try_from(within / 64).unwrap_or(0),
+        1 << (within % 64),
+    )
+}
+
+fn ticks(pts_ms: i64) -> u32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "RTP timestamps wrap at 32 bits"
+    )]
+    let wrapped = pts_ms.wrapping_mul(90) as u32;
+    wrapped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Stamp;
+
+    /// 30 frames per second as RTMP rounds them; the content repeats every 60 frames, as a looped file does.
+    fn log(frames: u64) -> VecDeque<Sent> {
+        (0..frames)
+            .map(|index| Sent {
+                index,
+                pts_ms: (index * 1000 / 30) as i64,
+                at: Stamp(index),
+                digest: index % 60,
+                keyframe: index % 60 == 0,
+            })
+            .collect()
+    }
+
+    const OFFSET: u32 = u32::MAX - 100_000;
+
+    fn time(index: u64) -> u32 {
+        OFFSET.wrapping_add((index * 3000) as u32)
+    }
+
+    fn watched(indexes: impl IntoIterator<Item = u64>) -> Matcher {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        for index in indexes {
+            if !matcher.is_aligned() {
+                matcher.align(&log, time(index), index % 60);
+            }
+            matcher.whole(&log, time(index));
+        }
+        matcher
+    }
+
+    #[test]
+    fn what_the_host_sent_minus_what_came_is_lost() {
+        let all = watched(240..300);
+        assert_eq!(
+            (all.first, all.newest, all.lost(299)),
+            (Some(240), Some(299), 0)
+        );
+        assert_eq!(
+            watched((240..300).filter(|index| index % 10 != 5)).lost(299),
+            6
+        );
+        assert_eq!(watched(240..290).lost(299), 10, "the tail counts too");
+    }
+
+    #[test]
+    fn a_group_sent_again_is_counted_once() {
+        let matcher = watched((240..280).chain(240..300));
+        assert_eq!((matcher.whole, matcher.lost(299)), (60, 0));
+    }
+
+    #[test]
+    fn content_that_was_sent_more_than_once_means_its_newest_copy() {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        let sent = matcher.align(&log, time(240), 0).expect("known content");
+        assert_eq!(sent.index, 240);
+        assert_eq!(matcher.align(&log, 0, 999), None);
+    }
+
+    #[test]
+    fn a_server_that_changes_its_timeline_is_aligned_anew() {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        matcher.align(&log, time(240), 0);
+        for index in 240..250 {
+            assert!(matcher.whole(&log, time(index)).is_some());
+        }
+        for index in 250..250 + u64::from(MISSES_MAX) {
+            assert!(
+                matcher
+                    .whole(&log, time(index).wrapping_add(900_000_000))
+                    .is_none()
+            );
+        }
+        assert!(!matcher.is_aligned());
+        assert_eq!(matcher.unmatched, u64::from(MISSES_MAX));
+    }
+}

@@ -1,0 +1,98 @@
+use super::Summary;
+
+/// What is not as the plan's thresholds want it: a line each, empty when all is well.
+///
+/// A threshold whose figure could not be measured fails too: silence is no success.
+pub(super) fn failures(summary: &Summary) -> Vec<String> {
+    let plan = &summary.plan;
+    let media = &summary.media;
+    let server = summary.server.as_ref();
+    let mut failures = Vec::new();
+    let mut at_most = |what: &str, value: Option<f64>, limit: f64, unit: &str| {
+        if limit.is_infinite() {
+            return;
+        }
+        match value {
+            Some(value) if value <= limit => {}
+            Some(value) => {
+                failures.push(format!(
+                    "{what}: {value:.2} {unit}, at most {limit:.2} wanted"
+                ));
+            }
+            None => failures.push(format!("{what}: not measured")),
+        }
+    };
+    let frames = media.frames_expected > 0;
+    at_most(
+        "frames lost",
+        frames.then_some(media.loss_percent),
+        plan.max_loss,
+        "%",
+    );
+    let seen = media.gap_ms.count > 0;
+    at_most(
+        "longest gap",
+        seen.then_some(media.gap_ms.max),
+        plan.max_gap_ms,
+        "ms",
+    );
+    let crowd_gap = summary.crowd.as_ref().map(|crowd| crowd.watchers_gap_ms);
+    at_most(
+        "longest gap in the crowd",
+        crowd_gap,
+        plan.max_crowd_gap_ms,
+        "ms",
+    );
+    let transit = media.transit_to_last_ms;
+    let transit = (transit.count > 0).then_some(transit.p99);
+    at_most(
+        "transit to the last viewer, p99",
+        transit,
+        plan.max_transit_p99_ms,
+        "ms",
+    );
+    let cpu = server.map(|server| server.cpu_ms_per_viewer_second);
+    at_most("server CPU per viewer-second", cpu, plan.max_cpu_ms, "ms");
+    at_most(
+        "server CPU by floor",
+        summary.floor_ratio,
+        plan.max_floor_ratio,
+        "times",
+    );
+    let memory = server.and_then(|server| server.memory_kib_per_viewer);
+    at_most(
+        "server memory per viewer",
+        memory,
+        plan.max_memory_kib,
+        "KiB",
+    );
+    let join = server.and_then(|server| server.cpu_ms_per_join);
+    at_most("server CPU per join", join, plan.max_join_cpu_ms, "ms");
+    let keyframe = summary.joins.first_keyframe_ms;
+    let known = keyframe.count > 0;
+    at_most(
+        "first keyframe, p50",
+        known.then_some(keyframe.p50),
+        plan.max_keyframe_p50_ms,
+        "ms",
+    );
+    at_most(
+        "first keyframe, p99",
+        known.then_some(keyframe.p99),
+        plan.max_keyframe_p99_ms,
+        "ms",
+    );
+    if summary.viewers.failed > plan.max_failed {
+        failures.push(format!(
+            "{} viewers failed, at most {} wanted",
+            summary.viewers.failed, plan.max_failed
+        ));
+    }
+    if media.frames_corrupt > 0 {
+        failures.push(format!(
+            "{} frames are not what the host sent",
+            media.frames_corrupt
+        ));
+    }
+    failures
+}

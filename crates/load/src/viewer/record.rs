@@ -1,0 +1,318 @@
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::account::frames::Whole;
+use crate::account::matching::Matcher;
+use crate::account::sequence::Arrival;
+use crate::account::{Assembler, Delays, Sequence};
+use crate::clock::Stamp;
+use crate::host::log::{FRAMES_MAX, Sent};
+use crate::rtp::Header;
+use crate::whep::Answer;
+
+/// Frames that the host sent this shortly before a viewer left may still have been on their way to him.
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
+/// Samples of an Opus packet of 20 ms at its clock rate.
+const OPUS_TICKS: u32 = 960;
+
+/// What a viewer is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    /// Comes, watches, says goodbye.
+    Normal,
+    /// Has a link that loses or delays.
+    Slow,
+    /// Goes without a word.
+    Vanished,
+    /// Stays a short while only.
+    Churning,
+    /// Comes with many others at once.
+    Crowd,
+}
+
+/// What a viewer may look at while it takes a datagram.
+pub(crate) struct Context<'a> {
+    /// The time.
+    pub(crate) now: Stamp,
+    /// What the host of its channel sent.
+    pub(crate) log: &'a VecDeque<Sent>,
+    /// What is counted over all viewers of one engine in one phase.
+    pub(crate) stats: &'a mut Stats,
+}
+
+/// Figures over all viewers of one engine in one phase of the run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stats {
+    /// Datagrams that carried RTP.
+    pub(crate) packets: u64,
+    /// Their bytes, UDP payload.
+    pub(crate) bytes: u64,
+    /// Seconds that viewers with keys were there, summed.
+    pub(crate) viewer_seconds: f64,
+    /// Host's send to last packet's arrival, of each live frame at each viewer.
+    pub(crate) transit: Delays,
+    /// The same at the viewer whom it reached last, of each frame.
+    pub(crate) transit_last: Delays,
+    /// Between the arrivals of two whole frames at one viewer.
+    pub(crate) gaps: Delays,
+    worst: Worst,
+}
+
+impl Stats {
+    /// Takes over all that `other` counted.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.viewer_seconds += other.viewer_seconds;
+        self.transit.merge(&other.transit);
+        self.transit_last.merge(&other.transit_last);
+        self.gaps.merge(&other.gaps);
+    }
+
+    /// Counts the frames that are still open for [`Stats::transit_last`]: call it once, at the end.
+    pub(crate) fn finish(&mut self) {
+        for (_, span) in std::mem::take(&mut self.worst.open) {
+            self.transit_last.add(span);
+        }
+    }
+
+    fn note_transit(&mut self, channel: usize, index: u64, span: Duration) {
+        self.transit.add(span);
+        if let Some(closed) = self.worst.note(channel, index, span) {
+            self.transit_last.add(closed);
+        }
+    }
+}
+
+/// The longest transit of each of the newest frames.
+#[derive(Debug, Clone, Default)]
+struct Worst {
+    open: std::collections::BTreeMap<(u64, usize), Duration>,
+}
+
+impl Worst {
+    fn note(&mut self, channel: usize, index: u64, span: Duration) -> Option<Duration> {
+        let worst = self.open.entry((index, channel)).or_default();
+        *worst = span.max(*worst);
+        if self.open.len() > FRAMES_MAX {
+            return self.open.pop_first().map(|(_, span)| span);
+        }
+        None
+    }
+}
+
+/// Everything known of one viewer.
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) id: u64,
+    pub(crate) channel: usize,
+    pub(crate) kind: Kind,
+    pub(crate) sampled: bool,
+    pub(crate) posted: Stamp,
+    pub(crate) answered: Stamp,
+    pub(crate) connected: Option<Stamp>,
+    pub(crate) keyed: Option<Stamp>,
+    pub(crate) first_packet: Option<Stamp>,
+    pub(crate) first_keyframe: Option<Stamp>,
+    pub(crate) profile: Option<dimpl::SrtpProfile>,
+    pub(crate) video: Sequence,
+    pub(crate) audio: Sequence,
+    pub(crate) frames: Assembler,
+    pub(crate) matcher: Matcher,
+    /// Frames whose bytes are none that the host sent.
+    pub(crate) corrupt: u64,
+    /// Frames compared byte for byte and found equal.
+    pub(crate) verified: u64,
+    /// Audio timestamps that jump where sequence numbers don't.
+    pub(crate) audio_jumps: u64,
+    pub(crate) sender_reports: u64,
+    /// Datagrams that could not be authenticated or understood.
+    pub(crate) refused: u64,
+    pub(crate) longest_gap: Duration,
+    last_frame: Option<Stamp>,
+    audio_last: Option<(u64, u32)>,
+}
+
+impl Record {
+    /// Of a viewer that has its answer.
+    pub(crate) fn new(
+        id: u64,
+        channel: usize,
+        kind: Kind,
+        sampled: bool,
+        posted: Stamp,
+        answered: Stamp,
+    ) -> Self {
+        Self {
+            id,
+            channel,
+            kind,
+            sampled,
+            posted,
+            answered,
+            connected: None,
+            keyed: None,
+            first_packet: None,
+            first_keyframe: None,
+            profile: None,
+            video: Sequence::new(90_000),
+            audio: Sequence::new(48_000),
+            frames: Assembler::default(),
+            matcher: Matcher::default(),
+            corrupt: 0,
+            verified: 0,
+            audio_jumps: 0,
+            sender_reports: 0,
+            refused: 0,
+            longest_gap: Duration::ZERO,
+            last_frame: None,
+            audio_last: None,
+        }
+    }
+
+    /// Takes an RTP packet of `bytes` bytes; gives its extended number if it is video that was not seen before, and
+    /// the frame that is whole now.
+    pub(crate) fn rtp(
+        &mut self,
+        header: &Header,
+        answer: &Answer,
+        bytes: usize,
+        at: Stamp,
+        stats: &mut Stats,
+    ) -> Option<(u64, Option<Whole>)> {
+        self.first_packet.get_or_insert(at);
+        stats.packets += 1;
+        stats.bytes += bytes as u64;
+        let stream = if Some(header.payload_type) == answer.video {
+            &mut self.video
+        } else if Some(header.payload_type) == answer.audio {
+            &mut self.audio
+        } else {
+            return None;
+        };
+        let arrival = stream.arrived(header.sequence, header.timestamp, bytes, at);
+        let Arrival::New(number) = arrival else {
+            return None;
+        };
+        if Some(header.payload_type) == answer.audio {
+            self.audio_step(number, header.timestamp);
+            return None;
+        }
+        let whole = self
+            .frames
+            .packet(number, header.timestamp, header.marker, at);
+        Some((number, whole))
+    }
+
+    /// Counts a frame that came whole; gives the host's frame, if it is known which.
+    pub(crate) fn whole(&mut self, whole: &Whole, context: &mut Context<'_>) -> Option<Sent> {
+        if let Some(last) = self.last_frame.replace(whole.at) {
+            let gap = whole.at.since(last);
+            self.longest_gap = self.longest_gap.max(gap);
+            context.stats.gaps.add(gap);
+        }
+        let (sent, fresh) = self.matcher.whole(context.log, whole.rtp_time)?;
+        // What was sent before he came is backlog: it took as long as he was late.
+        if fresh && self.first_packet.is_some_and(|first| sent.at >= first) {
+            context
+                .stats
+                .note_transit(self.channel, sent.index, whole.at.since(sent.at));
+        }
+        Some(sent)
+    }
+
+    /// What is left of it when it goes, `log` being what its host sent.
+    pub(crate) fn outcome(
+        &self,
+        log: &VecDeque<Sent>,
+        now: Stamp,
+        error: Option<String>,
+    ) -> Outcome {
+        let last = log
+            .iter()
+            .rev()
+            .find(|sent| now.since(sent.at) > GRACE)
+            .map_or(0, |sent| sent.index);
+        let ms = |at: Option<Stamp>| at.map(|at| at.since(self.posted));
+        Outcome {
+            kind: self.kind,
+            channel: self.channel,
+            sampled: self.sampled,
+            answered: self.answered.since(self.posted),
+            keyed: ms(self.keyed),
+            first_packet: ms(self.first_packet),
+            first_keyframe: ms(self.first_keyframe),
+            stayed: self.keyed.map_or(Duration::ZERO, |keyed| now.since(keyed)),
+            posted: self.posted,
+            video_packets: self.video.packets,
+            video_bytes: self.video.bytes,
+            video_lost: self.video.lost(),
+            reordered: self.video.reordered + self.audio.reordered,
+            duplicates: self.video.duplicates + self.audio.duplicates,
+            audio_packets: self.audio.packets,
+            audio_lost: self.audio.lost(),
+            audio_jumps: self.audio_jumps,
+            frames_expected: self.matcher.expected(last),
+            frames_whole: self.matcher.whole,
+            frames_lost: self.matcher.lost(last),
+            frames_broken: self.frames.broken,
+            unmatched: self.matcher.unmatched,
+            aligned: self.matcher.first.is_some(),
+            corrupt: self.corrupt,
+            verified: self.verified,
+            sender_reports: self.sender_reports,
+            refused: self.refused,
+            longest_gap: self.longest_gap,
+            profile: self.profile.map(|profile| profile.to_string()),
+            error,
+        }
+    }
+
+    fn audio_step(&mut self, number: u64, rtp_time: u32) {
+        if let Some((last, time)) = self.audio_last
+            && number == last + 1
+            && rtp_time.wrapping_sub(time) != OPUS_TICKS
+        {
+            self.audio_jumps += 1;
+        }
+        self.audio_last = Some((number, rtp_time));
+    }
+}
+
+/// What is left of a viewer who is gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub(crate) kind: Kind,
+    pub(crate) channel: usize,
+    pub(crate) sampled: bool,
+    pub(crate) posted: Stamp,
+    pub(crate) answered: Duration,
+    pub(crate) keyed: Option<Duration>,
+    pub(crate) first_packet: Option<Duration>,
+    pub(crate) first_keyframe: Option<Duration>,
+    pub(crate) stayed: Duration,
+    pub(crate) video_packets: u64,
+    pub(crate) video_bytes: u64,
+    pub(crate) video_lost: u64,
+    pub(crate) reordered: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) audio_packets: u64,
+    pub(crate) audio_lost: u64,
+    pub(crate) audio_jumps: u64,
+    pub(crate) frames_expected: u64,
+    pub(crate) frames_whole: u64,
+    pub(crate) frames_lost: u64,
+    pub(crate) frames_broken: u64,
+    pub(crate) unmatched: u64,
+    pub(crate) aligned: bool,
+    pub(crate) corrupt: u64,
+    pub(crate) verified: u64,
+    pub(crate) sender_reports: u64,
+    pub(crate) refused: u64,
+    pub(crate) longest_gap: Duration,
+    pub(crate) profile: Option<String>,
+    pub(crate) error: Option<String>,
+}

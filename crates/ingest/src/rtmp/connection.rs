@@ -66,12 +66,15 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         let mut session = Session::new(self.shared.settings.limits.clone(), seed);
         let reason = self.talk(&mut stream, &mut session).await;
         // The last word to the host, where there is one.
-        let write_timeout = self.shared.settings.write_timeout;
-        if socket::flush(&mut stream, &mut session, write_timeout)
-            .await
-            .is_ok()
-        {
-            socket::close(stream, self.shared.settings.linger).await;
+        let Settings {
+            write_timeout,
+            linger,
+            ..
+        } = self.shared.settings;
+        match socket::flush(&mut stream, &mut session, write_timeout).await {
+            Ok(()) if reason == Close::Orderly => socket::await_close(stream, linger).await,
+            Ok(()) => socket::close(stream, linger).await,
+            Err(_) => {}
         }
         reason
     }

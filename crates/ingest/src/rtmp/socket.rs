@@ -43,10 +43,15 @@ pub(super) async fn flush(
 /// Closes so that the peer can read what was sent last: closing with input unread would reset the connection and
 /// throw that away. So the sending half is closed, and what still comes is read over until the peer closes too.
 pub(super) async fn close(mut stream: TcpStream, linger: Duration) {
-    let deadline = Instant::now() + linger;
-    if stream.shutdown().await.is_err() {
-        return;
+    if stream.shutdown().await.is_ok() {
+        await_close(stream, linger).await;
     }
+}
+
+/// Lets the peer close first, within `linger`: gstreamer's rtmp2sink ends its stream in order and then calls it an
+/// error when the server is the first to close.
+pub(super) async fn await_close(mut stream: TcpStream, linger: Duration) {
+    let deadline = Instant::now() + linger;
     let mut unread = vec![0; UNREAD_BYTES];
     while let Ok(Ok(1..)) = timeout_at(deadline, stream.read(&mut unread)).await {}
 }

@@ -12,6 +12,7 @@ mod channel;
 mod control;
 mod gate;
 mod key;
+pub mod metrics;
 
 mod random;
 mod secret;

@@ -108,11 +108,7 @@ mod tests {
             throttle.wrong(ip(0), start);
         }
         for number in 1..=4_096 {
-            assert_eq!(
-                throttle.refused_for(ip(0), start).is_some(),
-                true,
-                "{number}"
-            );
+            assert!(throttle.refused_for(ip(0), start).is_some(), "{number}");
             throttle.wrong(ip(number), start + Duration::from_secs(1));
         }
         assert_eq!(throttle.guesses.len(), ADDRESSES_MAX);

@@ -1,1 +1,107 @@
+//! Following a store that another connection changes, poll by poll.
 
+use super::*;
+use crate::store::Sqlite;
+use crate::{Control, NewChannel, Takeover, Text};
+
+fn channel(name: &str) -> NewChannel {
+    NewChannel {
+        name: name.parse().unwrap(),
+        title: Text::default(),
+        takeover: Takeover::Newest,
+    }
+}
+
+/// A server's watch and another process's hand on one store.
+async fn both() -> (tempfile::TempDir, Watch<Sqlite>, Control<Sqlite>) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Control::open(dir.path()).unwrap();
+    server.first_start().await.unwrap();
+    let watch = Watch::start(server.store()).await.unwrap();
+    let elsewhere = Control::open(dir.path()).unwrap();
+    (dir, watch, elsewhere)
+}
+
+#[tokio::test]
+async fn what_ends_something_is_told_twice_and_all_else_once() {
+    let (_dir, mut watch, elsewhere) = both().await;
+    let name: ChannelName = "demo".parse().unwrap();
+    assert_eq!(watch.poll().await, [], "what was there before is no news");
+    let key = elsewhere
+        .create_key(name.clone(), Text::default())
+        .await
+        .unwrap()
+        .key
+        .id;
+    let created = Change::KeyCreated {
+        channel: name.clone(),
+        key: key.clone(),
+    };
+    assert_eq!(watch.poll().await, [created]);
+    elsewhere.revoke_key(key.clone()).await.unwrap();
+    let revoked = Change::KeyRevoked {
+        channel: name.clone(),
+        key,
+    };
+    assert_eq!(watch.poll().await, std::slice::from_ref(&revoked));
+    elsewhere.delete_channel(name.clone()).await.unwrap();
+    let deleted = Change::ChannelDeleted(name);
+    assert_eq!(watch.poll().await, [revoked, deleted.clone()]);
+    assert_eq!(watch.poll().await, [deleted]);
+    assert_eq!(watch.poll().await, []);
+}
+
+#[tokio::test]
+async fn the_directory_follows() {
+    let (_dir, mut watch, elsewhere) = both().await;
+    let directory = watch.directory();
+    let (demo, new): (ChannelName, ChannelName) = ("demo".parse().unwrap(), "new".parse().unwrap());
+    assert!(directory.get(&demo).is_some());
+    elsewhere.create_channel(channel("new")).await.unwrap();
+    elsewhere.delete_channel(demo.clone()).await.unwrap();
+    assert!(directory.get(&new).is_none(), "not yet");
+    assert!(
+        directory.find(&new).await.unwrap().is_some(),
+        "who asks for it finds it"
+    );
+    watch.poll().await;
+    assert!(directory.get(&new).is_some());
+    assert!(directory.get(&demo).is_none());
+}
+
+#[tokio::test]
+async fn made_up_names_do_not_keep_the_store_busy() {
+    let (_dir, mut watch, elsewhere) = both().await;
+    let directory = watch.directory();
+    for number in 0..MISSES_MAX {
+        let name = format!("no-{number}").parse().unwrap();
+        assert_eq!(directory.find(&name).await.unwrap(), None);
+    }
+    elsewhere.create_channel(channel("new")).await.unwrap();
+    let new: ChannelName = "new".parse().unwrap();
+    assert_eq!(
+        directory.find(&new).await.unwrap(),
+        None,
+        "the store is not asked any more"
+    );
+    watch.poll().await;
+    assert!(directory.find(&new).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_known_within_a_second() {
+    let (_dir, watch, elsewhere) = both().await;
+    let mut told = watch.run();
+    let name: ChannelName = "demo".parse().unwrap();
+    let key = elsewhere
+        .keys(Some(name.clone()))
+        .await
+        .unwrap()
+        .remove(0)
+        .id;
+    elsewhere.revoke_key(key.clone()).await.unwrap();
+    let change = tokio::time::timeout(Duration::from_secs(1), told.recv())
+        .await
+        .unwrap();
+    assert_eq!(change, Some(Change::KeyRevoked { channel: name, key }));
+}

@@ -85,4 +85,9 @@ impl<C: Channels> Feed<C> {
     ) -> std::sync::MutexGuard<'_, BTreeMap<String, watch::Receiver<Option<ChannelStatus>>>> {
         self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    #[cfg(test)]
+    pub(super) fn followed_count(&self) -> usize {
+        self.lock().len()
+    }
 }

@@ -1,1 +1,197 @@
+//! The public JSON and its events, in virtual time.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::response::Response;
+use futures_util::StreamExt as _;
+use http::{Request, StatusCode, header};
+use tokio::time::Instant;
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::Timestamp;
+
+/// One channel, `demo`, or a store that can't be asked.
+struct Fake(Mutex<Result<Option<ChannelStatus>, Unavailable>>);
+
+impl Channels for Fake {
+    async fn status(&self, channel: &str) -> Result<Option<ChannelStatus>, Unavailable> {
+        let status = self.0.lock().unwrap().clone()?;
+        Ok(status.filter(|status| status.channel == channel))
+    }
+}
+
+impl Fake {
+    fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(Ok(Some(live(0))))))
+    }
+
+    fn set(&self, status: Result<Option<ChannelStatus>, Unavailable>) {
+        *self.0.lock().unwrap() = status;
+    }
+}
+
+fn live(viewers: u64) -> ChannelStatus {
+    ChannelStatus {
+        channel: "demo".to_owned(),
+        title: "Zongzi".to_owned(),
+        state: State::Live,
+        viewers,
+        since: Some(Timestamp::from_unix_ms(0)),
+        codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
+        reason: Some(Reason::BFrames),
+    }
+}
+
+async fn ask(router: axum::Router, path: &str) -> Response {
+    router
+        .oneshot(Request::get(path).body(Body::empty()).unwrap())
+        .await
+        .unwrap()
+}
+
+/// The next event's viewer count; `None` when the stream has ended.
+async fn next_viewers(events: &mut BodyDataStream) -> Option<u64> {
+    let chunk = String::from_utf8(events.next().await?.unwrap().into()).unwrap();
+    assert!(chunk.contains("event: status\n"), "{chunk}");
+    let data = chunk
+        .lines()
+        .find_map(|line| line.strip_prefix("data: "))
+        .unwrap();
+    serde_json::from_str::<serde_json::Value>(data).unwrap()["viewers"].as_u64()
+}
+
+#[tokio::test]
+async fn the_json_says_what_everyone_may_know() {
+    let response = ask(router(Fake::new()), "/api/public/channels/demo").await;
+    assert_eq!(response.status(), StatusCode::OK);
+    let body = axum::body::to_bytes(response.into_body(), 4096)
+        .await
+        .unwrap();
+    assert_eq!(
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap(),
+        serde_json::json!({
+            "channel": "demo",
+            "title": "Zongzi",
+            "state": "live",
+            "viewers": 0,
+            "since": "1970-01-01T00:00:00.000Z",
+            "codecs": ["avc1.64001f", "mp4a.40.2"],
+            "reason": "b_frames",
+        })
+    );
+}
+
+#[tokio::test]
+async fn reasons_are_sent_under_their_code() {
+    use Reason::{AudioCodec, Av1, BFrames, HeAac, Hevc, VideoCodec};
+    for reason in [BFrames, Hevc, Av1, VideoCodec, AudioCodec, HeAac] {
+        assert_eq!(serde_json::json!(reason), reason.as_str());
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_channel_and_a_store_that_fails_are_told_apart() {
+    let fake = Fake::new();
+    for path in [
+        "/api/public/channels/nobody",
+        "/api/public/channels/no%20body/events",
+    ] {
+        let response = ask(router(fake.clone()), path).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+    fake.set(Err(Unavailable));
+    let response = ask(router(fake), "/api/public/channels/demo").await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_follower_is_told_the_state_at_once_then_each_change() {
+    let fake = Fake::new();
+    let response = ask(router(fake.clone()), "/api/public/channels/demo/events").await;
+    assert_eq!(
+        response.headers()[header::CONTENT_TYPE],
+        "text/event-stream"
+    );
+    let mut events = response.into_body().into_data_stream();
+    let start = Instant::now();
+    assert_eq!(next_viewers(&mut events).await, Some(0));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    fake.set(Ok(Some(live(3))));
+    assert_eq!(next_viewers(&mut events).await, Some(3));
+    assert!(
+        start.elapsed() <= Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
+    // Nothing changes: the same again, to show that the stream lives.
+    assert_eq!(next_viewers(&mut events).await, Some(3));
+    assert!(
+        start.elapsed() >= Duration::from_secs(15),
+        "{:?}",
+        start.elapsed()
+    );
+    fake.set(Err(Unavailable));
+    assert_eq!(
+        next_viewers(&mut events).await,
+        Some(3),
+        "who can't be asked is believed on"
+    );
+    fake.set(Ok(None));
+    while next_viewers(&mut events).await.is_some() {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_changes_in_a_second_are_one_event() {
+    let fake = Fake::new();
+    let response = ask(router(fake.clone()), "/api/public/channels/demo/events").await;
+    let mut events = response.into_body().into_data_stream();
+    next_viewers(&mut events).await;
+    let (start, mut told) = (Instant::now(), 0);
+    let churn = tokio::spawn(async move {
+        for viewers in 1.. {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            fake.set(Ok(Some(live(viewers))));
+        }
+    });
+    while start.elapsed() < Duration::from_secs(10) {
+        next_viewers(&mut events).await;
+        told += 1;
+    }
+    churn.abort();
+    assert!((5..=10).contains(&told), "{told} events in 10 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn followers_are_limited_and_a_place_is_given_back() {
+    let fake = Fake::new();
+    let router = handlers::with_places(fake, 2);
+    let path = "/api/public/channels/demo/events";
+    let first = ask(router.clone(), path).await;
+    let _second = ask(router.clone(), path).await;
+    let third = ask(router.clone(), path).await;
+    assert_eq!(third.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(third.headers().contains_key(header::RETRY_AFTER));
+    drop(first);
+    assert_eq!(ask(router, path).await.status(), StatusCode::OK);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_looks_at_a_channel_that_nobody_follows() {
+    let fake = Fake::new();
+    let feed = Arc::new(events::Feed::new(Arc::clone(&fake), 10));
+    let one = feed.follow(live(0)).unwrap();
+    let other = feed.follow(live(0)).unwrap();
+    assert_eq!(feed.followed_count(), 1);
+    drop((one, other));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(feed.followed_count(), 0);
+    assert_eq!(
+        Arc::strong_count(&fake),
+        2,
+        "the feed's and the test's own: the task is gone"
+    );
+}

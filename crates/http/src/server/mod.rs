@@ -183,7 +183,7 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 /// What a connection too many is told, if its socket takes it at once.
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nConnection: close\r\n\
     Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: Retry-After\r\n\
-    Content-Type: application/problem+json\r\nContent-Length: 127\r\n\r\n\
+    Content-Type: application/problem+json\r\nContent-Length: 128\r\n\r\n\
     {\"type\":\"/problems/full\",\"title\":\"The server is full\",\"status\":503,\"detail\":\"too many connections; try again after Retry-After\"}";
 
 fn turn_away(stream: &TcpStream, taken: Taken, counters: &Counters) {

@@ -41,14 +41,13 @@ pub(super) fn stale() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
-    fn check(value: Option<&str>) -> Result<Precondition, u16> {
-        let mut headers = HeaderMap::new();
-        if let Some(value) = value {
-            headers.insert(header::IF_MATCH, value.parse().expect("a header value"));
-        }
-        read(&headers).map_err(|problem| problem.kind().status.as_u16())
+    fn check(value: Option<&'static str>) -> Result<Precondition, u16> {
+        let value = value.map(|value| (header::IF_MATCH, HeaderValue::from_static(value)));
+        read(&value.into_iter().collect()).map_err(|problem| problem.kind().status.as_u16())
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl SessionId {
     const DIGITS: usize = 32;
 
     /// From 128 bits of a cryptographic random source.
-    pub fn new(random: u128) -> Self {
+    pub const fn new(random: u128) -> Self {
         Self(random)
     }
 

@@ -1,0 +1,188 @@
+use std::time::Duration;
+
+use zongzi_http::{server, whep};
+
+use super::Process;
+use crate::GateStats;
+
+/// Everything that the page shows, at one instant. What does not run is empty or `None` and leaves no series, rather than
+/// a zero for good.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// This program's version.
+    pub version: &'static str,
+    /// What the kernel says.
+    pub process: Option<Process>,
+    /// Each ingest protocol that has a listener.
+    pub ingest: Vec<Ingest>,
+    /// The checks of stream keys.
+    pub keys: GateStats,
+    /// The hub of broadcasts.
+    pub hub: Hub,
+    /// The renditions.
+    pub renditions: Renditions,
+    /// All shards, summed.
+    pub shards: Shards,
+    /// All media sockets, summed; `None` before there is one.
+    pub media_port: Option<MediaPort>,
+    /// WHEP requests.
+    pub whep: whep::Stats,
+    /// Each HTTP listener.
+    pub listeners: Vec<Listener>,
+    /// The live broadcasts.
+    pub live: Vec<LiveChannel>,
+    /// Broadcasts that get a series of their own, those with the most viewers first; the rest is summed as `other`.
+    pub channels_max: usize,
+}
+
+/// One ingest protocol.
+#[derive(Debug, Clone, Default)]
+pub struct Ingest {
+    /// Its name, such as `rtmp`.
+    pub protocol: &'static str,
+    /// Connections accepted, those closed unheard included.
+    pub connections_opened: u64,
+    /// Connections closed, by reason.
+    pub connections_closed: Vec<(&'static str, u64)>,
+    /// Publishes granted.
+    pub publishes: u64,
+    /// Bytes received.
+    pub received_bytes: u64,
+}
+
+/// The hub of broadcasts.
+#[derive(Debug, Clone, Default)]
+pub struct Hub {
+    /// Publications begun.
+    pub publications_opened: u64,
+    /// Publications over.
+    pub publications_closed: u64,
+    /// Hosts that took a channel over from another.
+    pub takeovers: u64,
+    /// Hosts refused though their key was good, by reason.
+    pub refused: Vec<(&'static str, u64)>,
+    /// Video frames received.
+    pub video_frames: u64,
+    /// Audio frames received.
+    pub audio_frames: u64,
+    /// Bytes of media received.
+    pub media_bytes: u64,
+    /// Frames not sent on: unplayable tracks, second tracks, pictures before a keyframe.
+    pub frames_skipped: u64,
+    /// Frames that could not be read.
+    pub frames_broken: u64,
+    /// Groups too long to be kept for joins.
+    pub group_overruns: u64,
+    /// Jumps of hosts' timestamps.
+    pub timestamp_jumps: u64,
+}
+
+/// Tracks that are made from other tracks.
+#[derive(Debug, Clone, Default)]
+pub struct Renditions {
+    /// Started.
+    pub opened: u64,
+    /// Ended.
+    pub closed: u64,
+    /// Source frames worked on.
+    pub frames: u64,
+    /// Source frames dropped because a rendition was too slow.
+    pub dropped: u64,
+    /// Source frames that could not be decoded.
+    pub failed: u64,
+}
+
+/// The shards, which send to viewers.
+#[derive(Debug, Clone, Default)]
+pub struct Shards {
+    /// Viewers begun: sessions whose transport was proved.
+    pub viewers_opened: u64,
+    /// Viewers gone.
+    pub viewers_closed: u64,
+    /// Sessions that a first valid address brought to a shard.
+    pub sessions_opened: u64,
+    /// Sessions over, by reason.
+    pub sessions_closed: Vec<(&'static str, u64)>,
+    /// RTP packets sent, retransmissions included.
+    pub packets: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Video frames sent, counted once for each viewer.
+    pub frames: u64,
+    /// Packets sent again for a NACK.
+    pub retransmitted: u64,
+    /// Packets asked for by NACK and not sent again.
+    pub not_retransmitted: u64,
+    /// Requests for a keyframe.
+    pub keyframe_requests: u64,
+    /// Newest groups sent again for such a request.
+    pub groups_replayed: u64,
+    /// Groups that viewers did without because their link was too slow.
+    pub groups_skipped: u64,
+    /// Batches that found a shard's queue full.
+    pub queue_dropped: u64,
+    /// Gaps in a broadcast's batches.
+    pub gaps: u64,
+    /// Datagrams of nobody.
+    pub datagrams_unknown: u64,
+    /// Datagrams dropped because a queue was full.
+    pub datagrams_dropped: u64,
+    /// Panics caught; each ended one viewer.
+    pub panics: u64,
+    /// How long joins took.
+    pub joins: JoinTimes,
+}
+
+/// From a viewer's POST to his first media packet.
+#[derive(Debug, Clone, Default)]
+pub struct JoinTimes {
+    /// The buckets' upper bounds.
+    pub bounds: Vec<Duration>,
+    /// Joins in each bucket alone, one place more than there are bounds.
+    pub counts: Vec<u64>,
+    /// All times together.
+    pub sum: Duration,
+}
+
+/// The media sockets.
+#[derive(Debug, Clone, Default)]
+pub struct MediaPort {
+    /// Datagrams that the kernel took.
+    pub sent_datagrams: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Messages that the kernel took; a GSO message carries many datagrams.
+    pub sent_messages: u64,
+    /// `sendmmsg` calls.
+    pub send_calls: u64,
+    /// Times the send buffer was full.
+    pub send_waits: u64,
+    /// Datagrams given up because the send buffer stayed full.
+    pub dropped_full: u64,
+    /// Datagrams that the kernel refused.
+    pub dropped_refused: u64,
+    /// Messages that the kernel would not segment.
+    pub segmented_here: u64,
+    /// Datagrams received.
+    pub received_datagrams: u64,
+    /// Datagrams received that were too long.
+    pub received_oversize: u64,
+}
+
+/// One HTTP listener.
+#[derive(Debug, Clone)]
+pub struct Listener {
+    /// Its name in the settings, such as `http` and `admin`.
+    pub name: &'static str,
+    /// Its counts.
+    pub stats: server::Stats,
+}
+
+/// One live broadcast.
+#[derive(Debug, Clone)]
+pub struct LiveChannel {
+    /// Its channel.
+    pub channel: String,
+    /// Its viewers now.
+    pub viewers: u64,
+}

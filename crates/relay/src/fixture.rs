@@ -60,7 +60,10 @@ pub(crate) fn pictures(file: &'static [u8]) -> Vec<Frame> {
 
 pub(crate) fn h264_config(file: &'static [u8]) -> h264::Config {
     let config = flv(file).into_iter().find_map(|media| match media {
-        Media::Track(Track { codec: Codec::H264(config), .. }) => Some(config),
+        Media::Track(Track {
+            codec: Codec::H264(config),
+            ..
+        }) => Some(config),
         _ => None,
     });
     config.unwrap()

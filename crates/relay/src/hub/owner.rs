@@ -29,10 +29,13 @@ pub(super) struct Owner {
     pub(super) totals: Arc<Totals>,
     pub(super) feed: Option<Feed>,
     pub(super) rendition: Option<Handle>,
-    pub(super) made: (mpsc::Sender<(u64, Made)>, mpsc::Receiver<(u64, Made)>),
+    pub(super) made: Results,
     /// What of the core's counters is in `totals` already.
     pub(super) counted: (Counts, u64, u64),
 }
+
+/// Both ends of the queue by which renditions give back what they made, with their number.
+type Results = (mpsc::Sender<(u64, Made)>, mpsc::Receiver<(u64, Made)>);
 
 /// Where others leave requests for an owner, and read how it stands. Locked for a few assignments at a time, and never
 /// per frame.
@@ -41,8 +44,8 @@ pub(super) struct Desk {
     requests: Mutex<Requests>,
     wake: Notify,
     face: Mutex<Face>,
-    /// No host, no shard: the owner may be let go.
     pub(super) audience: Arc<Audience>,
+    /// No host, no shard: the owner may be let go.
     idle: AtomicBool,
 }
 
@@ -214,7 +217,7 @@ impl Owner {
         }
     }
 
-    fn happened(&mut self, what: What) {
+    fn happened(&self, what: What) {
         self.show(what);
         self.log(what);
         let event = Event {

@@ -23,7 +23,7 @@ use bytes::Bytes;
 use zongzi_media::Frame;
 use zongzi_media::h264::{Config, NalType, NalUnit};
 
-use super::{Batch, BatchKind, PAYLOAD_MAX, PacketizeError, rtp_time};
+use super::{Batch, BatchKind, Error, PAYLOAD_MAX, rtp_time};
 
 /// Packetizes one H.264 track. Remembers the parameter sets in force.
 #[derive(Debug, Default)]
@@ -69,7 +69,7 @@ impl Packetizer {
         sequence: u64,
         group: u64,
         received: Instant,
-    ) -> Result<Batch, PacketizeError> {
+    ) -> Result<Batch, Error> {
         self.take_parameter_sets(units);
         let keyframe = is_idr(units);
         let mut sending = Vec::with_capacity(units.len().saturating_add(2));
@@ -79,7 +79,7 @@ impl Packetizer {
         let sets = sending.len();
         let sets_bytes = total(&sending);
         if sets_bytes > PARAMETER_SETS_BYTES_MAX {
-            return Err(PacketizeError::ParameterSets(sets_bytes));
+            return Err(Error::ParameterSets(sets_bytes));
         }
         sending.extend(
             units
@@ -88,11 +88,11 @@ impl Packetizer {
                 .map(NalUnit::bytes),
         );
         if sending.len() == sets {
-            return Err(PacketizeError::NoPicture);
+            return Err(Error::NoPicture);
         }
         let bytes = total(&sending);
         if bytes > FRAME_BYTES_MAX {
-            return Err(PacketizeError::TooLarge(bytes));
+            return Err(Error::TooLarge(bytes));
         }
         self.plan.clear();
         plan(&sending, 0, sets, &mut self.plan);

@@ -12,7 +12,7 @@ use zongzi_media::MediaTime;
 /// Why a frame makes no packets. The frame is the host's fault; those after it may be good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PacketizeError {
+pub enum Error {
     /// No bytes.
     #[error("empty frame")]
     Empty,

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use zongzi_media::{Frame, opus};
 
-use super::{Batch, BatchKind, PAYLOAD_MAX, PacketizeError, rtp_time};
+use super::{Batch, BatchKind, Error, PAYLOAD_MAX, rtp_time};
 
 /// One Opus packet is one RTP payload (RFC 7587 §4.2).
 ///
@@ -13,13 +13,13 @@ pub fn packetize(
     sequence: u64,
     group: u64,
     received: Instant,
-) -> Result<Batch, PacketizeError> {
+) -> Result<Batch, Error> {
     let size = frame.payload.len();
     if size == 0 {
-        return Err(PacketizeError::Empty);
+        return Err(Error::Empty);
     }
     if size > PAYLOAD_MAX {
-        return Err(PacketizeError::TooLarge(size));
+        return Err(Error::TooLarge(size));
     }
     let end = u32::try_from(size).unwrap_or(u32::MAX);
     Ok(Batch::new(

@@ -6,7 +6,10 @@ use crate::fixture::{self, Picture, picture, units};
 
 fn judged(frames: &[Frame]) -> Vec<Verdict> {
     let mut judge = Judge::default();
-    frames.iter().map(|frame| judge.look(frame, &units(frame))).collect()
+    frames
+        .iter()
+        .map(|frame| judge.look(frame, &units(frame)))
+        .collect()
 }
 
 /// As encoders with B-frames stamp them, and some without.
@@ -18,10 +21,20 @@ fn shifted(mut frame: Frame) -> Frame {
 #[test]
 fn untouched_obs_is_caught_before_anything_is_sent() {
     let verdicts = judged(&fixture::pictures(fixture::OBS_STOCK));
-    let caught = verdicts.iter().position(|verdict| *verdict == Verdict::Unplayable(Reason::BFrames));
+    let caught = verdicts
+        .iter()
+        .position(|verdict| *verdict == Verdict::Unplayable(Reason::BFrames));
     assert_eq!(caught, Some(2), "{verdicts:?}");
-    assert!(verdicts[..2].iter().all(|verdict| *verdict == Verdict::Hold));
-    assert!(verdicts[2..].iter().all(|verdict| *verdict == Verdict::Unplayable(Reason::BFrames)));
+    assert!(
+        verdicts[..2]
+            .iter()
+            .all(|verdict| *verdict == Verdict::Hold)
+    );
+    assert!(
+        verdicts[2..]
+            .iter()
+            .all(|verdict| *verdict == Verdict::Unplayable(Reason::BFrames))
+    );
 }
 
 #[test]
@@ -34,13 +47,24 @@ fn obs_without_b_frames_plays_from_its_first_frame() {
 fn a_constant_composition_offset_costs_eight_frames_once_and_then_plays() {
     let frames: Vec<_> = (0..20)
         .map(|number| {
-            let kind = if number == 0 { Picture::Idr } else { Picture::P };
+            let kind = if number == 0 {
+                Picture::Idr
+            } else {
+                Picture::P
+            };
             shifted(picture(number * 33_000, kind, 50))
         })
         .collect();
     let verdicts = judged(&frames);
-    assert_eq!(verdicts[..HELD_FRAMES - 1], [Verdict::Hold; HELD_FRAMES - 1]);
-    assert!(verdicts[HELD_FRAMES - 1..].iter().all(|verdict| *verdict == Verdict::Play));
+    assert_eq!(
+        verdicts[..HELD_FRAMES - 1],
+        [Verdict::Hold; HELD_FRAMES - 1]
+    );
+    assert!(
+        verdicts[HELD_FRAMES - 1..]
+            .iter()
+            .all(|verdict| *verdict == Verdict::Play)
+    );
 }
 
 #[test]
@@ -65,7 +89,8 @@ fn a_late_b_slice_stops_the_picture_and_it_stays_stopped_until_a_new_start() {
 
 #[test]
 fn codecs_are_told_by_name_and_by_what_viewers_miss() {
-    let aac = |bytes: &'static [u8]| Codec::Aac(aac::Config::parse(&Bytes::from_static(bytes)).unwrap());
+    let aac =
+        |bytes: &'static [u8]| Codec::Aac(aac::Config::parse(&Bytes::from_static(bytes)).unwrap());
     let check = |codec: &Codec, code: &str, severity| {
         let reason = of_codec(codec).unwrap();
         assert_eq!((reason.code(), reason.severity()), (code, severity));
@@ -74,22 +99,35 @@ fn codecs_are_told_by_name_and_by_what_viewers_miss() {
     };
     check(&Codec::Hevc, "hevc", Severity::NoPicture);
     check(&Codec::Av1, "av1", Severity::NoPicture);
-    check(&Codec::OtherVideo("vp09"), "video_codec", Severity::NoPicture);
+    check(
+        &Codec::OtherVideo("vp09"),
+        "video_codec",
+        Severity::NoPicture,
+    );
     check(&Codec::Mp3, "audio_codec", Severity::NoSound);
-    check(&Codec::OtherAudio("Speex"), "audio_codec", Severity::NoSound);
+    check(
+        &Codec::OtherAudio("Speex"),
+        "audio_codec",
+        Severity::NoSound,
+    );
     // HE-AAC said explicitly; AAC Main.
     check(&aac(&[0x2b, 0x11, 0x88, 0x00]), "he_aac", Severity::NoSound);
     check(&aac(&[0x09, 0x90]), "audio_codec", Severity::NoSound);
     assert_eq!(of_codec(&aac(&[0x11, 0x90])), None);
-    assert_eq!(of_codec(&Codec::H264(fixture::h264_config(fixture::OBS_STOCK))), None);
+    assert_eq!(
+        of_codec(&Codec::H264(fixture::h264_config(fixture::OBS_STOCK))),
+        None
+    );
 }
 
 #[test]
 fn ten_bit_and_full_colour_are_refused() {
     let mut config = fixture::h264_config(fixture::OBS_STOCK);
-    for (chroma_format, bit_depth, expected) in
-        [(1, 8, None), (1, 10, Some(Reason::VideoFormat)), (3, 8, Some(Reason::VideoFormat))]
-    {
+    for (chroma_format, bit_depth, expected) in [
+        (1, 8, None),
+        (1, 10, Some(Reason::VideoFormat)),
+        (3, 8, Some(Reason::VideoFormat)),
+    ] {
         let sps = config.parsed.as_mut().unwrap();
         (sps.chroma_format, sps.bit_depth) = (chroma_format, bit_depth);
         assert_eq!(of_codec(&Codec::H264(config.clone())), expected);

@@ -17,6 +17,10 @@ use zongzi_media::{Frame, aac};
 use crate::playability::Reason;
 
 /// Makes Opus frames from another codec's frames. Called on one thread at a time.
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "implemented far from here, where the bare word says nothing"
+)]
 pub trait AudioRendition: Send {
     /// Takes the next source frame (its times are on the broadcast's timeline) and appends to `out` what is ready:
     /// Opus packets of 20 ms, 48 kHz, with times on the same timeline. The `track` of what comes out is ignored.
@@ -67,6 +71,10 @@ impl Unplayable {
 /// Why a frame made no rendition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "implemented far from here, where the bare word says nothing"
+)]
 pub enum RenditionError {
     /// This frame only: broken bytes, as a rule.
     #[error("frame can't be decoded: {0}")]

@@ -12,7 +12,6 @@ const AUDIO: TrackId = TrackId::AUDIO;
 
 impl Rig {
     fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "the one first instant")]
         let epoch = Instant::now();
         Self {
             timeline: Timeline::new(epoch),

@@ -106,7 +106,11 @@ impl Rig {
     /// Lets time pass, with the timeouts in it.
     fn pass(&mut self, span: Duration) {
         let end = self.at + span;
-        while let Some(due) = self.core.poll_timeout().filter(|due| *due <= self.epoch + end) {
+        while let Some(due) = self
+            .core
+            .poll_timeout()
+            .filter(|due| *due <= self.epoch + end)
+        {
             self.at = self.at.max(due.saturating_duration_since(self.epoch));
             self.act(Broadcast::timeout);
         }
@@ -135,7 +139,10 @@ impl Rig {
     }
 
     fn audio(&self) -> Vec<&Arc<Batch>> {
-        self.batches().into_iter().filter(|batch| batch.kind == BatchKind::Audio).collect()
+        self.batches()
+            .into_iter()
+            .filter(|batch| batch.kind == BatchKind::Audio)
+            .collect()
     }
 
     fn said(&self, what: &str) -> usize {
@@ -150,7 +157,11 @@ fn ms(millis: u64) -> Duration {
 /// `frames` pictures from host time `start` ms on, 40 ms apart, a keyframe every 25.
 fn stream(rig: &mut Rig, start: i64, frames: i64) {
     for number in 0..frames {
-        let kind = if number % 25 == 0 { Picture::Idr } else { Picture::P };
+        let kind = if number % 25 == 0 {
+            Picture::Idr
+        } else {
+            Picture::P
+        };
         rig.frame(picture((start + number * 40) * 1_000, kind, 3_000));
         rig.pass(ms(40));
     }
@@ -163,7 +174,9 @@ fn a_viewer_gets_the_newest_group_and_then_live_without_gap() {
     stream(&mut rig, 0, 30);
     rig.act(|core, _| core.subscribe(SHARD));
     stream(&mut rig, 1_200, 1);
-    let FromHub::Snapshot { batches, .. } = &rig.shard[0] else { panic!("{:?}", rig.log) };
+    let FromHub::Snapshot { batches, .. } = &rig.shard[0] else {
+        panic!("{:?}", rig.log)
+    };
     let sequences: Vec<_> = batches.iter().map(|batch| batch.sequence).collect();
     assert_eq!(sequences, [25, 26, 27, 28, 29]);
     assert!(batches[0].is_keyframe() && batches[0].lead() == 1);
@@ -191,12 +204,19 @@ fn a_cut_frame_stops_the_picture_until_the_next_keyframe() {
     cut.payload.truncate(50);
     rig.frame(cut);
     rig.frame(picture(80_000, Picture::P, 100));
-    assert_eq!(rig.video().len(), 1, "what refers to a lost picture would smear");
+    assert_eq!(
+        rig.video().len(),
+        1,
+        "what refers to a lost picture would smear"
+    );
     rig.frame(picture(120_000, Picture::Idr, 100));
     rig.frame(picture(160_000, Picture::P, 100));
     let sequences: Vec<_> = rig.video().iter().map(|batch| batch.sequence).collect();
     assert_eq!(sequences, [0, 1, 2]);
-    assert_eq!((rig.core.counts().broken, rig.core.counts().skipped), (1, 1));
+    assert_eq!(
+        (rig.core.counts().broken, rig.core.counts().skipped),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -214,15 +234,34 @@ fn a_lost_host_who_comes_back_with_another_encoder_goes_on_in_the_same_broadcast
     stream(&mut rig, 77_040, 2);
     let video = rig.video();
     let (before, after) = (video[29], video[30]);
-    assert_eq!((before.sequence, after.sequence, after.group), (29, 30, before.group + 1));
+    assert_eq!(
+        (before.sequence, after.sequence, after.group),
+        (29, 30, before.group + 1)
+    );
     assert!(after.is_keyframe());
     let parameter_sets = after.payload(0).unwrap();
-    assert!(parameter_sets.windows(3).any(|bytes| bytes == [0x68, 0xce, 2]), "the new ones");
+    assert!(
+        parameter_sets
+            .windows(3)
+            .any(|bytes| bytes == [0x68, 0xce, 2]),
+        "the new ones"
+    );
     let ticks = after.rtp_time.wrapping_sub(before.rtp_time);
     let real = after.received - before.received;
     assert!(real > ms(10_000));
-    assert_eq!(u128::from(ticks), (real.as_millis() + 40) * 90, "the first frame was 40 ms earlier");
-    assert_eq!((rig.said("Started"), rig.said("Interrupted"), rig.said("Resumed")), (1, 1, 1));
+    assert_eq!(
+        u128::from(ticks),
+        (real.as_millis() + 40) * 90,
+        "the first frame was 40 ms earlier"
+    );
+    assert_eq!(
+        (
+            rig.said("Started"),
+            rig.said("Interrupted"),
+            rig.said("Resumed")
+        ),
+        (1, 1, 1)
+    );
     assert_eq!((rig.said("Ended"), rig.said(" ended")), (0, 0));
 }
 
@@ -265,7 +304,10 @@ fn a_joiner_in_the_interruption_gets_the_last_pictures_and_after_the_end_nothing
     rig.act(|core, _| core.subscribe(SHARD));
     rig.pass(ms(30_000));
     rig.act(|core, _| core.subscribe(SHARD));
-    assert_eq!((rig.said("snapshot of 5"), rig.said("snapshot of 0")), (1, 1));
+    assert_eq!(
+        (rig.said("snapshot of 5"), rig.said("snapshot of 0")),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -299,7 +341,10 @@ fn untouched_obs_is_not_shown_and_said() {
     assert_eq!(rig.core.reasons().count(), 1, "until the pictures are seen");
     stream(&mut rig, 0, 3);
     assert_eq!(rig.core.reasons().count(), 0);
-    assert_eq!((rig.said("AdvisoryCleared(BFrames)"), rig.video().len()), (1, 3));
+    assert_eq!(
+        (rig.said("AdvisoryCleared(BFrames)"), rig.video().len()),
+        (1, 3)
+    );
 }
 
 #[test]
@@ -323,7 +368,9 @@ fn a_late_b_slice_stops_the_picture_and_empties_the_caches() {
     rig.host(&[h264_track(1)]);
     stream(&mut rig, 0, 30);
     rig.frame(picture(1_200_000, Picture::B, 100));
-    assert!(matches!(rig.shard.last(), Some(FromHub::Snapshot { batches, .. }) if batches.is_empty()));
+    assert!(
+        matches!(rig.shard.last(), Some(FromHub::Snapshot { batches, .. }) if batches.is_empty())
+    );
     stream(&mut rig, 1_240, 50);
     assert_eq!(rig.video().len(), 30);
     rig.act(|core, _| core.subscribe(ShardId(1)));
@@ -338,13 +385,22 @@ fn a_late_b_slice_stops_the_picture_and_empties_the_caches() {
 fn codecs_that_nobody_can_play_are_said_and_the_rest_plays() {
     let mut rig = Rig::new();
     rig.act(|core, _| core.subscribe(SHARD));
-    let mp3 = Track { id: TrackId::AUDIO, codec: Codec::Mp3 };
+    let mp3 = Track {
+        id: TrackId::AUDIO,
+        codec: Codec::Mp3,
+    };
     rig.host(&[h264_track(1), mp3]);
     stream(&mut rig, 0, 2);
     rig.frame(sound(0, Bytes::from_static(&[0xff; 100])));
     assert_eq!((rig.video().len(), rig.audio().len()), (2, 0));
-    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::AudioCodec("MP3")]);
-    let hevc = Track { id: TrackId::VIDEO, codec: Codec::Hevc };
+    assert_eq!(
+        rig.core.reasons().collect::<Vec<_>>(),
+        [Reason::AudioCodec("MP3")]
+    );
+    let hevc = Track {
+        id: TrackId::VIDEO,
+        codec: Codec::Hevc,
+    };
     rig.host(&[hevc, aac_track()]);
     rig.frame(sound(0, Bytes::from_static(&[1; 100])));
     rig.render();
@@ -363,7 +419,10 @@ fn headers_repeated_by_the_host_change_nothing() {
     rig.send(Media::Track(aac_track()));
     rig.frame(picture(120_000, Picture::P, 100));
     assert_eq!(rig.video().len(), 4);
-    assert_eq!((rig.said("start rendition"), rig.said("TracksChanged")), (1, 2));
+    assert_eq!(
+        (rig.said("start rendition"), rig.said("TracksChanged")),
+        (1, 2)
+    );
 }
 
 #[test]
@@ -374,7 +433,11 @@ fn a_new_resolution_begins_at_its_keyframe() {
     stream(&mut rig, 0, 3);
     rig.send(Media::Track(h264_track(2)));
     rig.frame(picture(120_000, Picture::P, 100));
-    assert_eq!(rig.video().len(), 3, "it refers to pictures of the old size");
+    assert_eq!(
+        rig.video().len(),
+        3,
+        "it refers to pictures of the old size"
+    );
     stream(&mut rig, 160, 2);
     assert_eq!(rig.video().len(), 5);
 }
@@ -435,7 +498,10 @@ fn opus_from_a_host_goes_out_as_it_came() {
     let mut rig = Rig::new();
     rig.act(|core, _| core.subscribe(SHARD));
     let codec = Codec::Opus(zongzi_media::opus::Config { channels: 2 });
-    rig.host(&[Track { id: TrackId::AUDIO, codec }]);
+    rig.host(&[Track {
+        id: TrackId::AUDIO,
+        codec,
+    }]);
     rig.frame(sound(0, Bytes::from_static(&[0xfc, 1, 2])));
     rig.frame(sound(20_000, Bytes::from_static(&[0xfc, 3])));
     let audio = rig.audio();
@@ -450,7 +516,11 @@ fn a_group_that_outgrows_the_cache_goes_on_for_those_who_watch() {
     rig.act(|core, _| core.subscribe(SHARD));
     rig.host(&[h264_track(1)]);
     for number in 0..900 {
-        let kind = if number == 0 { Picture::Idr } else { Picture::P };
+        let kind = if number == 0 {
+            Picture::Idr
+        } else {
+            Picture::P
+        };
         rig.frame(picture(number * 20_000, kind, 50));
         rig.pass(ms(20));
     }
@@ -464,7 +534,10 @@ fn hostile_tracks_and_frames_are_bounded() {
     let mut rig = Rig::new();
     rig.host(&[]);
     for id in 0..1_000 {
-        rig.send(Media::Track(Track { id: TrackId(id), codec: Codec::Av1 }));
+        rig.send(Media::Track(Track {
+            id: TrackId(id),
+            codec: Codec::Av1,
+        }));
     }
     assert_eq!(rig.core.tracks().count(), TRACKS_MAX);
     rig.host(&[h264_track(1)]);
@@ -532,7 +605,12 @@ fn check_what_a_shard_saw(messages: &[FromHub]) {
                 let place = usize::from(batch.kind == BatchKind::Audio);
                 if let Some(before) = time[place].replace(batch.rtp_time) {
                     let step = batch.rtp_time.wrapping_sub(before);
-                    assert!((1..1 << 31).contains(&step), "{:?}: {before} {}", batch.kind, batch.rtp_time);
+                    assert!(
+                        (1..1 << 31).contains(&step),
+                        "{:?}: {before} {}",
+                        batch.kind,
+                        batch.rtp_time
+                    );
                 }
                 if let BatchKind::Video { keyframe } = batch.kind {
                     assert!(next.is_none_or(|next| next == batch.sequence) || keyframe);

@@ -15,7 +15,7 @@ struct Gated {
 
 impl AudioRendition for Gated {
     fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError> {
-        lock(&self.go).recv().unwrap();
+        lock(&self.go).recv().expect("the test holds the gate");
         match frame.payload.as_ref() {
             b"broken" => return Err(RenditionError::Frame("broken".to_owned())),
             b"he" => return Err(Unplayable::HeAac.into()),
@@ -39,7 +39,10 @@ struct Gate(Arc<Mutex<Receiver<()>>>);
 
 impl Renditions for Gate {
     fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
-        Ok(Box::new(Gated { go: Arc::clone(&self.0), restarted: false }))
+        Ok(Box::new(Gated {
+            go: Arc::clone(&self.0),
+            restarted: false,
+        }))
     }
 }
 
@@ -52,11 +55,16 @@ impl Rig {
     fn new(threads: usize) -> Self {
         let (go, gate) = sync_channel(1_000);
         let renditions = Arc::new(Gate(Arc::new(Mutex::new(gate))));
-        Self { pool: Pool::start(threads, renditions).unwrap(), go }
+        Self {
+            pool: Pool::start(threads, renditions).unwrap(),
+            go,
+        }
     }
 
     fn rendition(&self) -> (Handle, Receiver<Made>) {
-        let zongzi_media::Codec::Aac(config) = aac_track().codec else { unreachable!() };
+        let zongzi_media::Codec::Aac(config) = aac_track().codec else {
+            unreachable!()
+        };
         let (made, results) = sync_channel(1_000);
         let deliver = move |result| made.try_send(result).is_ok();
         (self.pool.opus(config, Box::new(deliver)), results)
@@ -98,12 +106,19 @@ fn a_slow_rendition_loses_its_own_oldest_input_and_is_told_of_the_gap() {
         let (number, payload) = next(&results);
         let gap = seen.last().is_some_and(|before| number != before + 1)
             || seen.is_empty() && number != 1;
-        assert_eq!(payload.as_ref() == b"after a gap", gap, "{number} after {seen:?}");
+        assert_eq!(
+            payload.as_ref() == b"after a gap",
+            gap,
+            "{number} after {seen:?}"
+        );
         seen.push(number);
     }
     let dropped = rig.pool.counts().dropped;
     assert!((9..=10).contains(&dropped), "{dropped}");
-    assert_eq!(seen.len() + usize::try_from(dropped).unwrap(), usize::try_from(last).unwrap());
+    assert_eq!(
+        seen.len() + usize::try_from(dropped).unwrap(),
+        usize::try_from(last).unwrap()
+    );
 }
 
 #[test]
@@ -130,7 +145,9 @@ fn a_track_that_can_not_be_played_is_said_once_and_the_pool_works_on() {
         rig.let_through(2);
         push(&bad, 0, payload);
         push(&bad, 1, b"never looked at");
-        let Made::Unplayable(said) = bad_results.recv().unwrap() else { panic!("a frame") };
+        let Made::Unplayable(said) = bad_results.recv().unwrap() else {
+            panic!("a frame")
+        };
         assert_eq!(said, why);
         push(&good, 5, b"good");
         assert_eq!(next(&good_results).0, 5);
@@ -143,22 +160,26 @@ fn a_stuck_rendition_leaves_the_other_thread_to_others() {
     let (go, gate) = sync_channel(10);
     let gate = Arc::new(Mutex::new(gate));
     /// The first one opened waits for the gate; the others are free.
-    struct Mixed(Arc<Mutex<Receiver<()>>>, AtomicBool, SyncSender<()>);
+    struct Mixed(Arc<Mutex<Receiver<()>>>, AtomicBool);
     impl Renditions for Mixed {
         fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
             if !self.1.swap(true, Ordering::SeqCst) {
-                return Ok(Box::new(Gated { go: Arc::clone(&self.0), restarted: false }));
+                return Ok(Box::new(Gated {
+                    go: Arc::clone(&self.0),
+                    restarted: false,
+                }));
             }
             let (free, open) = sync_channel(1_000);
             for _ in 0..1_000 {
-                free.send(()).unwrap();
+                free.send(()).expect("room for all");
             }
-            self.2.send(()).unwrap();
-            Ok(Box::new(Gated { go: Arc::new(Mutex::new(open)), restarted: false }))
+            Ok(Box::new(Gated {
+                go: Arc::new(Mutex::new(open)),
+                restarted: false,
+            }))
         }
     }
-    let (opened, _keep) = sync_channel(10);
-    let pool = Pool::start(2, Arc::new(Mixed(gate, AtomicBool::new(false), opened))).unwrap();
+    let pool = Pool::start(2, Arc::new(Mixed(gate, AtomicBool::new(false)))).unwrap();
     let rig = Rig { pool, go };
     let (stuck, stuck_results) = rig.rendition();
     push(&stuck, 0, b"waits");

@@ -345,8 +345,10 @@ async fn a_host_that_vanishes_or_falls_silent_is_lost() {
     let host = Host::publishing(&mut bench).await;
     drop(host);
     assert_eq!(bench.noted().await, "finish Lost");
-    let _silent = Host::publishing(&mut bench).await;
+    let mut silent = Host::publishing(&mut bench).await;
     assert_eq!(bench.noted().await, "finish Lost");
+    assert!(silent.refused().await.contains("nothing was received"));
+    drop(silent);
     let counters = bench.stop().await;
     assert_eq!(
         (counters.closed(Close::Lost), counters.closed(Close::Idle)),
@@ -401,6 +403,25 @@ async fn garbage_closes_and_a_running_stream_is_unharmed() {
     assert_eq!(bench.noted().await, "finish Lost");
     let counters = bench.stop().await;
     assert_eq!(counters.closed(Close::Protocol), 3);
+}
+
+#[tokio::test]
+async fn a_host_that_goes_past_a_limit_hears_which() {
+    let mut bench = Bench::start(short()).await;
+    let mut host = Host::publishing(&mut bench).await;
+    // A video message of 16 MiB less a byte.
+    let header = [6, 0, 0, 0, 0xff, 0xff, 0xff, 9, 1, 0, 0, 0];
+    soon(host.stream.write_all(&header))
+        .await
+        .expect("the server reads");
+    let words = host.refused().await;
+    assert!(
+        words.contains("16777215") && words.contains("4194304"),
+        "{words}"
+    );
+    assert_eq!(bench.noted().await, "finish Lost");
+    drop(host);
+    assert_eq!(bench.stop().await.closed(Close::Limit), 1);
 }
 
 #[tokio::test]

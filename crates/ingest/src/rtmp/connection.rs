@@ -217,7 +217,10 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
                     let lost = match read {
                         Ok(Some(())) => continue,
                         Ok(None) => Close::Lost,
-                        Err(_) => Close::Idle,
+                        Err(_) => {
+                            session.end("nothing was received for too long");
+                            Close::Idle
+                        }
                     };
                     publication.finish(Finish::Lost);
                     return lost;
@@ -267,7 +270,7 @@ impl Input {
         self.start >= self.end
     }
 
-    /// Gives the session what it takes.
+    /// Gives the session what it takes. A host who publishes hears what it did wrong.
     fn advance(&mut self, session: &mut Session) -> Result<(), Close> {
         let unread = self.buffer.get(self.start..self.end).unwrap_or_default();
         match session.input(unread) {
@@ -277,6 +280,7 @@ impl Input {
             }
             Err(error) => {
                 tracing::debug!(%error, "host broke the protocol or a limit");
+                session.end(&error.to_string());
                 Err(if error.is_limit() {
                     Close::Limit
                 } else {

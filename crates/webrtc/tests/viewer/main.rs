@@ -7,12 +7,14 @@ mod session;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use link::Conditions;
 use session::{Session, VIDEO, strange_fingerprint};
 use str0m::media::KeyframeRequestKind;
 use zongzi_webrtc::dtls;
+use zongzi_webrtc::ice::Path;
 use zongzi_webrtc::peer::{Feedback, Reason};
 use zongzi_webrtc::rtcp::NackPair;
 
@@ -255,20 +257,39 @@ fn a_silent_viewer_is_gone_after_fifteen_seconds_and_a_quiet_one_stays() {
 #[test]
 fn nobody_gets_a_dtls_answer_without_a_check() {
     let mut session = Session::new(calm(), 1);
-    session.connect();
-    let path = zongzi_webrtc::ice::Path {
+    assert!(session.run_until(SECOND, |s| s.peer.path().is_some()));
+    let path = session.peer.path().expect("just looked");
+    let stranger = Path {
         remote: SocketAddr::from(([198, 51, 100, 1], 1)),
         local: None,
     };
-    // A ClientHello's beginning, STUN with a wrong name, media, control, and nothing.
-    let hello = [
-        &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4][..],
-        &[1, 0, 0, 0],
-    ]
-    .concat();
+    // A true ClientHello, STUN with nothing in it, media, control, and nothing.
+    let hello = client_hello(session.now);
     for datagram in [&hello[..], &[0; 100], &[0x80; 100], &[0x80, 200, 0, 1], &[]] {
-        session.peer.handle_datagram(session.now, path, datagram);
+        session
+            .peer
+            .handle_datagram(session.now, stranger, datagram);
         assert_eq!(session.peer.poll_transmit(), None);
         assert!(session.peer.poll_event().is_none());
+    }
+    // The same hello is answered where a check came from.
+    session.peer.handle_datagram(session.now, path, &hello);
+    let answer = session
+        .peer
+        .poll_transmit()
+        .expect("a server's first flight");
+    assert_eq!(answer.path, path);
+    assert_eq!(answer.datagram.first(), Some(&22), "a handshake record");
+}
+
+fn client_hello(now: Instant) -> Vec<u8> {
+    let certificate = dimpl::certificate::generate_self_signed_certificate().expect("made");
+    let mut client = dimpl::Dtls::new_12(Arc::new(dimpl::Config::default()), certificate, now);
+    client.set_active(true);
+    client.handle_timeout(now).expect("it begins");
+    let mut buffer = [0; 2_048];
+    match client.poll_output(&mut buffer) {
+        dimpl::Output::Packet(hello) => hello.to_vec(),
+        other => unreachable!("a client begins with its hello, not {other:?}"),
     }
 }

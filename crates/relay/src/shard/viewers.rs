@@ -8,6 +8,8 @@ use zongzi_webrtc::ice;
 use zongzi_webrtc::peer::Peer;
 use zongzi_webrtc::{sdp, srtp};
 
+use crate::hub::Audience;
+
 use super::Session;
 use super::session::Newcomer;
 use crate::viewer::{Egress, Outbox, Seeds, StreamSettings};
@@ -34,6 +36,8 @@ pub(super) struct Viewer {
     pub(super) egress: Option<Egress>,
     /// Where to.
     pub(super) path: Option<Path>,
+    /// Where he was counted, to be counted out again.
+    pub(super) audience: Option<Arc<Audience>>,
     /// He is on the list of those who are not at live.
     pub(super) catching_up: bool,
     /// The first media packet went.
@@ -70,6 +74,7 @@ impl Viewers {
             peer: newcomer.peer,
             egress: None,
             path: None,
+            audience: None,
             catching_up: false,
             joined: false,
             streams: Some(Streams {

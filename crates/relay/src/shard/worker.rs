@@ -411,7 +411,7 @@ impl Worker {
     }
 
     /// Hands a datagram to the shard whose it is.
-    fn forward(&mut self, path: Path, data: &[u8]) {
+    fn forward(&self, path: Path, data: &[u8]) {
         let Some(owner) = self.strangers.owner(path.remote) else {
             add(&self.counters.datagrams_unknown, 1);
             return;
@@ -488,7 +488,8 @@ impl Worker {
                     add(&self.counters.viewers_opened, 1);
                     if let Some(channel) = channel {
                         channel.viewers.push(key);
-                        if let Some(audience) = &channel.audience {
+                        viewer.audience = channel.audience.clone();
+                        if let Some(audience) = &viewer.audience {
                             audience.enter();
                         }
                         tracing::debug!(
@@ -594,9 +595,13 @@ impl Worker {
         let Some(viewer) = self.viewers.viewer(key) else {
             return;
         };
-        if viewer.peer.poll_timeout().is_some_and(|at| at <= now.at) {
-            viewer.peer.handle_timeout(now.at);
-            self.drain(key, now);
+        if viewer.peer.poll_timeout().is_none_or(|at| now.at < at) {
+            return;
+        }
+        let passed = catch_unwind(AssertUnwindSafe(|| viewer.peer.handle_timeout(now.at)));
+        match passed {
+            Ok(()) => self.drain(key, now),
+            Err(_panic) => self.panicked(key),
         }
     }
 
@@ -618,13 +623,13 @@ impl Worker {
         self.sessions.end(&viewer.session);
         self.counters.closed(why);
         let broadcast = viewer.session.broadcast;
+        if let Some(audience) = &viewer.audience {
+            audience.leave();
+        }
         if let Some(channel) = self.broadcasts.get_mut(&broadcast) {
             if viewer.egress.is_some() {
                 channel.viewers.retain(|other| *other != key);
                 add(&self.counters.viewers_closed, 1);
-                if let Some(audience) = &channel.audience {
-                    audience.leave();
-                }
             }
             channel.sessions = channel.sessions.saturating_sub(1);
             if channel.sessions == 0 {

@@ -75,6 +75,8 @@ struct Video {
     /// Frames kept back until the judge knows; at most [`playability::HELD_FRAMES`].
     held: Vec<(Frame, Vec<NalUnit>, Instant)>,
     needs_keyframe: bool,
+    /// By its configuration, the played track is H.264 that browsers decode.
+    playable: bool,
     reason: Option<Reason>,
     sequence: u64,
     group: u64,
@@ -123,6 +125,7 @@ impl Broadcast {
                 judge: Judge::default(),
                 held: Vec::new(),
                 needs_keyframe: true,
+                playable: false,
                 reason: None,
                 sequence: 0,
                 group: 0,
@@ -328,6 +331,7 @@ impl Broadcast {
                 self.video.held.clear();
                 self.video.judge.reset();
                 self.video.needs_keyframe = true;
+                self.video.playable = reason.is_none();
                 if let Some(reason) = reason {
                     self.stop_video(reason);
                 } else if let Some(Codec::H264(config)) = &codec {
@@ -391,7 +395,7 @@ impl Broadcast {
             self.counts.skipped += 1;
             return;
         };
-        if playability::of_codec(&Codec::H264(config.clone())).is_some() {
+        if !self.video.playable {
             self.counts.skipped += 1;
             return;
         }

@@ -15,7 +15,7 @@ struct Gated {
 
 impl AudioRendition for Gated {
     fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError> {
-        lock(&self.go).recv().expect("the test holds the gate");
+        self.wait();
         match frame.payload.as_ref() {
             b"broken" => return Err(RenditionError::Frame("broken".to_owned())),
             b"he" => return Err(Unplayable::HeAac.into()),
@@ -33,6 +33,21 @@ impl AudioRendition for Gated {
     fn restart(&mut self) {
         self.restarted = true;
     }
+}
+
+impl Gated {
+    fn wait(&self) {
+        lock(&self.go).recv().unwrap();
+    }
+}
+
+/// Lets the first 1,000 frames through at once.
+fn open_gate() -> Receiver<()> {
+    let (free, open) = sync_channel(1_000);
+    for _ in 0..1_000 {
+        free.send(()).unwrap();
+    }
+    open
 }
 
 struct Gate(Arc<Mutex<Receiver<()>>>);
@@ -169,10 +184,7 @@ fn a_stuck_rendition_leaves_the_other_thread_to_others() {
                     restarted: false,
                 }));
             }
-            let (free, open) = sync_channel(1_000);
-            for _ in 0..1_000 {
-                free.send(()).expect("room for all");
-            }
+            let open = open_gate();
             Ok(Box::new(Gated {
                 go: Arc::new(Mutex::new(open)),
                 restarted: false,

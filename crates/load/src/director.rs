@@ -16,8 +16,9 @@ use crate::engine::Command;
 use crate::ice::Credentials;
 use crate::net::{Reach, Socket};
 use crate::viewer::dtls::Identity;
+use crate::viewer::full::{Full, Offer};
 use crate::viewer::record::Kind;
-use crate::viewer::{Light, Record};
+use crate::viewer::{Light, Link, Record, Viewer};
 use crate::whep::{Answer, http, offer};
 
 /// Receive buffer of a viewer: a keyframe and the frames of half a second, as the kernel accounts them.
@@ -42,6 +43,10 @@ pub(crate) struct Gate {
     pub(crate) identity: Identity,
     pub(crate) coalesce: bool,
     pub(crate) retries: u32,
+    /// Percent that a slow viewer's link loses.
+    pub(crate) slow_loss: f64,
+    /// What it carries; 0 is no limit.
+    pub(crate) slow_kbps: u64,
     pub(crate) seed: u64,
     pub(crate) engines: Vec<SyncSender<Command>>,
     pub(crate) tally: Tally,
@@ -146,12 +151,16 @@ impl Gate {
                 .collect()
         };
         let (our_ufrag, our_password) = (word(&mut random, 4), word(&mut random, 24));
-        let sdp = offer::chromium(
-            &our_ufrag,
-            &our_password,
-            &self.identity.fingerprint,
-            random.random(),
-        );
+        let full = sampled.then(Offer::new).transpose()?;
+        let sdp = match &full {
+            Some(offer) => offer.sdp.clone(),
+            None => offer::chromium(
+                &our_ufrag,
+                &our_password,
+                &self.identity.fingerprint,
+                random.random(),
+            ),
+        };
         // The clock of a viewer starts with the POST that is answered: waiting for a place is counted apart.
         let mut tries = 0;
         let (posted, reply) = loop {
@@ -175,24 +184,25 @@ impl Gate {
         let answer = Answer::parse(&reply.body)?;
         let peer = self.reach.choose(&answer.candidates)?;
         let socket = Socket::connected(peer, self.coalesce, SOCKET_BYTES).context("no socket")?;
-        let credentials = Credentials {
-            our_ufrag,
-            our_password,
-            their_ufrag: answer.ufrag.clone(),
-            their_password: answer.password.clone(),
-        };
         let record = Record::new(id, channel, kind, sampled, posted, answered);
-        let light = Light::new(
-            record,
-            socket,
-            peer,
-            answer,
-            credentials,
-            &self.identity,
-            random.random(),
-        );
+        let viewer = if let Some(offer) = full {
+            let slow = kind == Kind::Slow;
+            let link = slow.then(|| Link::new(self.slow_loss, self.slow_kbps, random.random()));
+            let full = Full::new(record, socket, peer, offer, &reply.body, answer, link)?;
+            Viewer::Full(Box::new(full))
+        } else {
+            let credentials = Credentials {
+                our_ufrag,
+                our_password,
+                their_ufrag: answer.ufrag.clone(),
+                their_password: answer.password.clone(),
+            };
+            let (identity, seed) = (&self.identity, random.random());
+            let light = Light::new(record, socket, peer, answer, credentials, identity, seed);
+            Viewer::Light(Box::new(light))
+        };
         let engine = usize::try_from(id).unwrap_or(0) % self.engines.len().max(1);
-        self.tell(engine, Command::Join(Box::new(light))).await;
+        self.tell(engine, Command::Join(viewer)).await;
         Ok(Seat {
             id,
             engine,

@@ -14,7 +14,7 @@ use crate::clock::Stamp;
 use crate::floor::Shape;
 use crate::host::log::{Log, Sent};
 use crate::net::Receiver;
-use crate::viewer::{Context, Light, Outcome, Stats};
+use crate::viewer::{Context, Outcome, Stats, Viewer};
 
 /// How often a viewer who watches is looked at.
 pub(crate) const ROUND: Duration = Duration::from_millis(4);
@@ -28,7 +28,7 @@ pub(crate) const COMMANDS_MAX: usize = 4096;
 /// What an engine is told.
 pub(crate) enum Command {
     /// A viewer with an answer.
-    Join(Box<Light>),
+    Join(Viewer),
     /// The viewer with this number goes; `silently` without a word, his socket left open and unread.
     Leave { id: u64, silently: bool },
 }
@@ -111,8 +111,8 @@ pub(crate) struct Engine {
     shared: Arc<Shared>,
     commands: Commands<Command>,
     snapshot: Arc<Mutex<Snapshot>>,
-    viewers: Vec<Box<Light>>,
-    silent: Vec<Box<Light>>,
+    viewers: Vec<Viewer>,
+    silent: Vec<Viewer>,
     logs: Vec<VecDeque<Sent>>,
     figures: Snapshot,
     outcomes: Vec<Outcome>,
@@ -208,6 +208,9 @@ impl Engine {
         };
         let mut viewer = self.viewers.swap_remove(index);
         self.copy_logs();
+        if silently {
+            viewer.vanish();
+        }
         self.end(&viewer, Stamp::now(), None);
         if silently {
             self.silent.push(viewer);
@@ -220,7 +223,7 @@ impl Engine {
     fn round(&mut self, now: Stamp, elapsed: Duration, receiver: &mut Receiver) {
         self.copy_logs();
         let phase = self.shared.phase();
-        let keyed = |viewer: &&Box<Light>| viewer.record().keyed.is_some();
+        let keyed = |viewer: &&Viewer| viewer.record().keyed.is_some();
         let live = self.viewers.iter().filter(keyed).count();
         let joining = self.viewers.iter().filter(|each| each.is_joining()).count();
         if let Some(stats) = self.figures.stats.get_mut(phase) {
@@ -236,11 +239,11 @@ impl Engine {
     fn joiners(&mut self, receiver: &mut Receiver) {
         if self.figures.joining > 0 || self.viewers.last().is_some_and(|last| last.is_joining()) {
             self.copy_logs();
-            self.turns(Stamp::now(), receiver, Light::is_joining);
+            self.turns(Stamp::now(), receiver, Viewer::is_joining);
         }
     }
 
-    fn turns(&mut self, now: Stamp, receiver: &mut Receiver, wanted: impl Fn(&Light) -> bool) {
+    fn turns(&mut self, now: Stamp, receiver: &mut Receiver, wanted: impl Fn(&Viewer) -> bool) {
         let phase = self.shared.phase();
         let mut failed = Vec::new();
         for (index, viewer) in self.viewers.iter_mut().enumerate() {
@@ -282,7 +285,7 @@ impl Engine {
         }
     }
 
-    fn end(&mut self, viewer: &Light, now: Stamp, error: Option<String>) {
+    fn end(&mut self, viewer: &Viewer, now: Stamp, error: Option<String>) {
         let record = viewer.record();
         if let Some(log) = self.logs.get(record.channel) {
             self.outcomes.push(record.outcome(log, now, error));

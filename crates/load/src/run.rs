@@ -81,6 +81,7 @@ pub(crate) struct Findings {
 /// # Errors
 /// When the run could not take place; what the server does badly is no error.
 pub(crate) async fn viewers(plan: &Plan, target: &Target, logs: Vec<Arc<Log>>) -> Result<Findings> {
+    str0m::crypto::from_feature_flags().install_process_default();
     let shared = Arc::new(Shared::new(logs));
     let mut senders = Vec::new();
     let mut threads = Vec::new();
@@ -105,6 +106,8 @@ pub(crate) async fn viewers(plan: &Plan, target: &Target, logs: Vec<Arc<Log>>) -
         identity: Identity::new()?,
         coalesce: plan.coalesce,
         retries: plan.retries,
+        slow_loss: plan.slow_loss,
+        slow_kbps: plan.slow_kbps,
         seed: plan.seed,
         engines: senders,
         tally: Tally::default(),

@@ -30,7 +30,7 @@ pub(crate) struct Assembler {
     ends: VecDeque<u64>,
     started: bool,
     /// Frames given up.
-    pub(crate) broken: u64,
+    broken: u64,
 }
 
 #[derive(Debug)]

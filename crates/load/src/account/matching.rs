@@ -9,6 +9,8 @@ const TOLERANCE_TICKS: i32 = 630;
 const AHEAD_MAX: u64 = 512;
 /// How far behind: a server may send a group again.
 const BEHIND_MAX: u64 = 512;
+/// A frame that is this far behind the newest will not come any more: 2 s at 30 frames per second.
+const SETTLE_FRAMES: u64 = 60;
 /// Frames in a row without a match after which the alignment is taken to be wrong.
 const MISSES_MAX: u32 = 15;
 
@@ -24,12 +26,16 @@ pub(crate) struct Matcher {
     misses: u32,
     /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
     seen: [u64; 8],
+    /// The same for keyframes among them.
+    keys: [u64; 8],
     /// Index of the first frame matched.
     pub(crate) first: Option<u64>,
     /// Index of the newest frame matched.
     pub(crate) newest: Option<u64>,
     /// Different frames of the host that arrived whole.
     pub(crate) whole: u64,
+    /// Frames that came whole though the one before, which they refer to, never did: a decoder smears them.
+    pub(crate) unreferenced: u64,
     /// Whole frames whose timestamp fits none of the host's.
     pub(crate) unmatched: u64,
 }
@@ -67,7 +73,7 @@ impl Matcher {
         };
         self.misses = 0;
         self.last = sent.index;
-        let fresh = self.note(sent.index);
+        let fresh = self.note(sent.index, sent.keyframe);
         Some((sent, fresh))
     }
 
@@ -108,39 +114,55 @@ impl Matcher {
             .copied()
     }
 
-    fn note(&mut self, index: u64) -> bool {
+    fn note(&mut self, index: u64, keyframe: bool) -> bool {
         let newest = self.newest.unwrap_or(index);
         if self.newest.is_none() {
             self.first = Some(index);
             self.newest = Some(index);
         } else if index > newest {
-            for skipped in (newest + 1..=index).take(512) {
-                self.set(skipped, false);
+            for passed in (newest + 1..=index).take(512) {
+                put(&mut self.seen, passed, false);
+                self.settle(passed.saturating_sub(SETTLE_FRAMES));
             }
             self.newest = Some(index);
-        } else if newest - index >= 512 || self.is_set(index) {
+        } else if newest - index >= 512 || is_set(&self.seen, index) {
             return false;
         } else {
             self.first = self.first.map(|first| first.min(index));
         }
-        self.set(index, true);
+        put(&mut self.seen, index, true);
+        put(&mut self.keys, index, keyframe);
         self.whole += 1;
         true
     }
 
-    fn set(&mut self, index: u64, value: bool) {
-        let (word, bit) = place(index);
-        if value {
-            self.seen[word] |= bit;
-        } else {
-            self.seen[word] &= !bit;
+    /// Judges a frame whose predecessor will not come any more.
+    fn settle(&mut self, index: u64) {
+        let before = index
+            .checked_sub(1)
+            .filter(|before| Some(*before) >= self.first);
+        if let Some(before) = before
+            && is_set(&self.seen, index)
+            && !is_set(&self.keys, index)
+            && !is_set(&self.seen, before)
+        {
+            self.unreferenced += 1;
         }
     }
+}
 
-    fn is_set(&self, index: u64) -> bool {
-        let (word, bit) = place(index);
-        self.seen[word] & bit != 0
+fn put(bits: &mut [u64; 8], index: u64, value: bool) {
+    let (word, bit) = place(index);
+    if value {
+        bits[word] |= bit;
+    } else {
+        bits[word] &= !bit;
     }
+}
+
+fn is_set(bits: &[u64; 8], index: u64) -> bool {
+    let (word, bit) = place(index);
+    bits[word] & bit != 0
 }
 
 fn place(index: u64) -> (usize, u64) {
@@ -215,6 +237,20 @@ mod tests {
     fn a_group_sent_again_is_counted_once() {
         let matcher = watched((240..280).chain(240..300));
         assert_eq!((matcher.whole, matcher.lost(299)), (60, 0));
+    }
+
+    #[test]
+    fn a_frame_whose_predecessor_never_came_is_told_but_a_group_skipped_whole_is_not() {
+        assert_eq!(
+            watched((60..300).filter(|index| *index != 100)).unreferenced,
+            1
+        );
+        assert_eq!(
+            watched((60..300).filter(|index| !(100..180).contains(index))).unreferenced,
+            0
+        );
+        let late = (60..100).chain(101..110).chain([100]).chain(110..300);
+        assert_eq!(watched(late).unreferenced, 0, "it came after all");
     }
 
     #[test]

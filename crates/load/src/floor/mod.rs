@@ -90,10 +90,7 @@ mod tests {
                 count
             ],
         };
-        let shape = Shape {
-            sends: vec![send(0, 10), send(500, 10)],
-            ..Shape::default()
-        };
+        let shape = Shape::from_sends(vec![send(0, 10), send(500, 10)]);
         assert_eq!(shape.span(), Duration::from_secs(1));
         let floor = rate(&shape, 100, Duration::from_millis(50));
         assert!((floor.cpu_ms_per_viewer_second - 0.5).abs() < 1e-9);

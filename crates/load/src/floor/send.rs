@@ -289,19 +289,16 @@ mod tests {
             bytes,
             frame: (1, 1),
         };
-        let shape = Shape {
-            sends: vec![
-                super::super::shape::Send {
-                    after: Duration::ZERO,
-                    datagrams: vec![packet(1200), packet(1200), packet(300)],
-                },
-                super::super::shape::Send {
-                    after: Duration::from_millis(1),
-                    datagrams: vec![packet(200)],
-                },
-            ],
-            ..Shape::default()
-        };
+        let shape = Shape::from_sends(vec![
+            super::super::shape::Send {
+                after: Duration::ZERO,
+                datagrams: vec![packet(1200), packet(1200), packet(300)],
+            },
+            super::super::shape::Send {
+                after: Duration::from_millis(1),
+                datagrams: vec![packet(200)],
+            },
+        ]);
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
         let from = socket.local_addr().expect("an address");
         let receivers: Vec<_> = (0..40)

@@ -67,6 +67,15 @@ impl Shape {
         }
     }
 
+    /// Of these sends.
+    #[cfg(test)]
+    pub(crate) fn from_sends(sends: Vec<Send>) -> Self {
+        Self {
+            sends,
+            ..Self::default()
+        }
+    }
+
     /// The same packets, one send for each frame: the shape that costs least without giving up any time.
     pub(crate) fn by_frame(&self) -> Self {
         let mut sends: Vec<Send> = Vec::new();

@@ -39,6 +39,7 @@ impl Log {
     }
 
     /// The newest frame.
+    #[cfg(test)]
     pub(crate) fn newest(&self) -> Option<Sent> {
         let frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
         frames.back().copied()

@@ -83,6 +83,8 @@ pub(crate) struct Media {
     pub(crate) duplicates: u64,
     pub(crate) frames_verified: u64,
     pub(crate) frames_corrupt: u64,
+    /// Whole frames that refer to one that never came.
+    pub(crate) frames_unreferenced: u64,
     pub(crate) frames_of_no_host: u64,
     pub(crate) viewers_without_host_frame: u64,
     pub(crate) refused_datagrams: u64,
@@ -276,6 +278,7 @@ fn media(findings: &Findings) -> Media {
         media.duplicates += outcome.duplicates;
         media.frames_verified += outcome.verified;
         media.frames_corrupt += outcome.corrupt;
+        media.frames_unreferenced += outcome.unreferenced;
         media.refused_datagrams += outcome.refused;
         media.sender_reports += outcome.sender_reports;
     }

@@ -109,9 +109,10 @@ fn media(summary: &Summary, rows: &mut Rows) {
     rows.row(
         "frames compared",
         format!(
-            "{} equal, {} not; {} of no host, {} datagrams refused",
+            "{} equal, {} not; {} smeared (their reference never came), {} of no host, {} datagrams refused",
             media.frames_verified,
             media.frames_corrupt,
+            media.frames_unreferenced,
             media.frames_of_no_host,
             media.refused_datagrams
         ),

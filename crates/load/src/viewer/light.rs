@@ -99,6 +99,11 @@ impl Light {
         &self.core.record
     }
 
+    /// Its figures, to change.
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
+        &mut self.core.record
+    }
+
     /// Whether it still waits for its first keyframe: such viewers are looked after more often.
     pub(crate) fn is_joining(&self) -> bool {
         self.core.record.first_keyframe.is_none() && self.core.tries < TRIES_MAX

@@ -34,6 +34,15 @@ pub struct NewChannel {
     pub takeover: Takeover,
 }
 
+/// What may be changed of a channel; `None` leaves it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ChannelPatch {
+    /// A new title.
+    pub title: Option<Text>,
+    /// Who wins from now on.
+    pub takeover: Option<Takeover>,
+}
+
 /// Who wins when a second host comes with a good key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

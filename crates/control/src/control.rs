@@ -1,5 +1,5 @@
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
@@ -35,6 +35,9 @@ impl Control<Sqlite> {
 }
 
 impl<S: Store> Control<S> {
+    /// The longest time that a key stays good beside the one that takes its place: a month.
+    pub const OVERLAP_MAX: Duration = Duration::from_secs(31 * 86_400);
+
     /// Makes the channel `demo` with a key, if this is the first start on this store.
     ///
     /// # Errors
@@ -80,7 +83,7 @@ impl<S: Store> Control<S> {
     /// # Errors
     /// When there is none, or the store fails.
     pub async fn delete_channel(&self, name: ChannelName) -> Result<(), Error> {
-        self.store.delete_channel(name, now()).await
+        self.store.delete_channel(name, None, now()).await
     }
 
     /// Makes a stream key for a channel.
@@ -114,6 +117,25 @@ impl<S: Store> Control<S> {
         }
         all.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(all)
+    }
+
+    /// Makes a key in the place of `old`, which stays good for `overlap`, at most [`Control::OVERLAP_MAX`], so that its
+    /// host can change over. A session that `old` opened ends with it.
+    ///
+    /// # Errors
+    /// When there is none or it is revoked, or the store fails.
+    pub async fn rotate_key(&self, old: KeyId, overlap: Duration) -> Result<Minted, Error> {
+        let Some(key) = self.store.key(old.clone()).await? else {
+            return Err(Error::KeyUnknown(old));
+        };
+        let (new, secret) = self.mint(key.channel, key.label);
+        let now = SystemTime::now();
+        let expires = now + overlap.min(Self::OVERLAP_MAX);
+        let key = self
+            .store
+            .rotate_key(old, new, expires.into(), now.into())
+            .await?;
+        Ok(Minted { key, secret })
     }
 
     /// Revokes a key. A server that runs on this store ends the session that it opened within a second.

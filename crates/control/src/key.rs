@@ -119,7 +119,9 @@ pub struct Key {
     pub created: Timestamp,
     /// When a host last came with it, to the minute.
     pub last_used: Option<Timestamp>,
-    /// When it was revoked.
+    /// When it stops being good by itself, if it does.
+    pub expires: Option<Timestamp>,
+    /// When it was revoked, or had expired.
     pub revoked: Option<Timestamp>,
 }
 

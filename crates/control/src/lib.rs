@@ -20,7 +20,7 @@ pub mod store;
 mod text;
 pub mod watch;
 
-pub use channel::{Channel, InvalidTakeover, NewChannel, Takeover};
+pub use channel::{Channel, ChannelPatch, InvalidTakeover, NewChannel, Takeover};
 pub use control::Control;
 pub use gate::{Admitted, GateStats, KeyGate, Refusal};
 pub use key::{InvalidKeyId, Key, KeyId, Minted, StreamKey};

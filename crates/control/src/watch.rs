@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
+use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use crate::Channel;
@@ -75,7 +76,7 @@ impl<S: Store + Clone> Watch<S> {
         let (tell, told) = mpsc::channel(WAITING_MAX);
         tokio::spawn(async move {
             while !tell.is_closed() {
-                for change in self.poll().await {
+                for change in self.poll(SystemTime::now().into()).await {
                     // A closed channel ends the loop above.
                     let _ = tell.send(change).await;
                 }
@@ -86,9 +87,9 @@ impl<S: Store + Clone> Watch<S> {
     }
 
     /// What is to be told now.
-    async fn poll(&mut self) -> Vec<Change> {
+    async fn poll(&mut self, now: Timestamp) -> Vec<Change> {
         let mut tell = std::mem::take(&mut self.again);
-        match self.read().await {
+        match self.read(now).await {
             Ok(changes) => {
                 self.again = changes
                     .iter()
@@ -108,11 +109,16 @@ impl<S: Store + Clone> Watch<S> {
         tell
     }
 
-    async fn read(&mut self) -> Result<Vec<Change>, Error> {
+    async fn read(&mut self, now: Timestamp) -> Result<Vec<Change>, Error> {
+        // Every server that follows the store does this; whoever is first writes it into the log for all.
+        self.directory.store.expire_keys(now).await?;
         let changes = self.directory.store.changes(self.since, BATCH_MAX).await?;
         let mut told = Vec::with_capacity(changes.len());
         for (sequence, change) in changes {
-            if let Change::ChannelCreated(name) | Change::ChannelDeleted(name) = &change {
+            if let Change::ChannelCreated(name)
+            | Change::ChannelUpdated(name)
+            | Change::ChannelDeleted(name) = &change
+            {
                 self.directory.refresh(name).await?;
             }
             self.since = sequence;

@@ -130,7 +130,10 @@ impl<S: Store + Clone> KeyGate<S> {
             return Ok(None);
         }
         self.store
-            .find_key(self.secret.hash(Purpose::StreamKey, key.as_bytes()))
+            .find_key(
+                self.secret.hash(Purpose::StreamKey, key.as_bytes()),
+                SystemTime::now().into(),
+            )
             .await
     }
 

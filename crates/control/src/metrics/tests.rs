@@ -159,10 +159,10 @@ fn a_thousand_channels_and_ten_thousand_viewers_make_a_bounded_page() {
 
 #[test]
 fn a_channel_called_other_does_not_make_a_series_twice() {
-    let live = ["other", "a", "b"]
-        .map(|name| LiveChannel {
+    let live = [("other", 5), ("a", 3), ("b", 1)]
+        .map(|(name, viewers)| LiveChannel {
             channel: name.to_owned(),
-            viewers: 3,
+            viewers,
         })
         .to_vec();
     let text = encode(&Snapshot {

@@ -18,6 +18,12 @@ pub enum Error {
     /// There is no such key.
     #[error("there is no key {0}")]
     KeyUnknown(KeyId),
+    /// The key is revoked already, so it can't be rotated.
+    #[error("key {0} is revoked; make a new one instead")]
+    KeyRevoked(KeyId),
+    /// Somebody else has changed it since it was read.
+    #[error("channel {0} has been changed meanwhile; read it again")]
+    Changed(ChannelName),
     /// The store holds as much as it may.
     #[error("there are {max} {what} already, the limit; delete some first")]
     Limit {

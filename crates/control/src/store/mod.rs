@@ -9,7 +9,7 @@ use zongzi_media::ChannelName;
 pub use error::Error;
 pub use sqlite::Sqlite;
 
-use crate::{Channel, Key, KeyId, NewChannel, Text};
+use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel, Text};
 
 /// The most channels in a store: a page of them in memory is what every server holds.
 pub const CHANNELS_MAX: u32 = 100_000;
@@ -39,6 +39,8 @@ pub struct NewKey {
 pub enum Change {
     /// A channel was made.
     ChannelCreated(ChannelName),
+    /// A channel has other settings.
+    ChannelUpdated(ChannelName),
     /// A channel and its keys are gone.
     ChannelDeleted(ChannelName),
     /// A key was made.
@@ -87,10 +89,20 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Channel>, Error>> + Send;
 
-    /// Deletes a channel and its keys.
+    /// Changes a channel's settings, if it still is at `version`; `None` changes it whatever it is at.
+    fn update_channel(
+        &self,
+        name: ChannelName,
+        version: Option<u64>,
+        patch: ChannelPatch,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Channel, Error>> + Send;
+
+    /// Deletes a channel and its keys, if it still is at `version`.
     fn delete_channel(
         &self,
         name: ChannelName,
+        version: Option<u64>,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -109,6 +121,22 @@ pub trait Store: Send + Sync + 'static {
         limit: u32,
     ) -> impl Future<Output = Result<Vec<Key>, Error>> + Send;
 
+    /// One key, revoked or not.
+    fn key(&self, id: KeyId) -> impl Future<Output = Result<Option<Key>, Error>> + Send;
+
+    /// Makes a key of the same channel and label in the place of `old`, which stops being good at `expires`. What `new`
+    /// says of channel and label does not count.
+    fn rotate_key(
+        &self,
+        old: KeyId,
+        new: NewKey,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Key, Error>> + Send;
+
+    /// Revokes the keys that have expired by `now`.
+    fn expire_keys(&self, now: Timestamp) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// Revokes a key. Revoking it again changes nothing.
     fn revoke_key(
         &self,
@@ -116,12 +144,13 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> impl Future<Output = Result<Key, Error>> + Send;
 
-    /// The key with this hash, unless it is revoked, and its channel.
+    /// The key with this hash, unless it is revoked or has expired by `now`, and its channel.
     ///
     /// What is looked up is a keyed hash, so how long the look-up takes says nothing of the key.
     fn find_key(
         &self,
         hash: [u8; 32],
+        now: Timestamp,
     ) -> impl Future<Output = Result<Option<(KeyId, Channel)>, Error>> + Send;
 
     /// Notes that a key was used.

@@ -4,6 +4,10 @@ use super::*;
 use crate::store::Sqlite;
 use crate::{Control, NewChannel, Takeover, Text};
 
+fn at(unix_ms: u64) -> Timestamp {
+    Timestamp::from_unix_ms(unix_ms)
+}
+
 fn channel(name: &str) -> NewChannel {
     NewChannel {
         name: name.parse().unwrap(),
@@ -26,7 +30,11 @@ async fn both() -> (tempfile::TempDir, Watch<Sqlite>, Control<Sqlite>) {
 async fn what_ends_something_is_told_twice_and_all_else_once() {
     let (_dir, mut watch, elsewhere) = both().await;
     let name: ChannelName = "demo".parse().unwrap();
-    assert_eq!(watch.poll().await, [], "what was there before is no news");
+    assert_eq!(
+        watch.poll(at(1)).await,
+        [],
+        "what was there before is no news"
+    );
     let key = elsewhere
         .create_key(name.clone(), Text::default())
         .await
@@ -37,18 +45,18 @@ async fn what_ends_something_is_told_twice_and_all_else_once() {
         channel: name.clone(),
         key: key.clone(),
     };
-    assert_eq!(watch.poll().await, [created]);
+    assert_eq!(watch.poll(at(1)).await, [created]);
     elsewhere.revoke_key(key.clone()).await.unwrap();
     let revoked = Change::KeyRevoked {
         channel: name.clone(),
         key,
     };
-    assert_eq!(watch.poll().await, std::slice::from_ref(&revoked));
+    assert_eq!(watch.poll(at(1)).await, std::slice::from_ref(&revoked));
     elsewhere.delete_channel(name.clone()).await.unwrap();
     let deleted = Change::ChannelDeleted(name);
-    assert_eq!(watch.poll().await, [revoked, deleted.clone()]);
-    assert_eq!(watch.poll().await, [deleted]);
-    assert_eq!(watch.poll().await, []);
+    assert_eq!(watch.poll(at(1)).await, [revoked, deleted.clone()]);
+    assert_eq!(watch.poll(at(1)).await, [deleted]);
+    assert_eq!(watch.poll(at(1)).await, []);
 }
 
 #[tokio::test]
@@ -64,7 +72,7 @@ async fn the_directory_follows() {
         directory.find(&new).await.unwrap().is_some(),
         "who asks for it finds it"
     );
-    watch.poll().await;
+    watch.poll(at(1)).await;
     assert!(directory.get(&new).is_some());
     assert!(directory.get(&demo).is_none());
 }
@@ -84,8 +92,35 @@ async fn made_up_names_do_not_keep_the_store_busy() {
         None,
         "the store is not asked any more"
     );
-    watch.poll().await;
-    assert!(directory.find(&new).await.unwrap().is_some());
+    watch.poll(at(1)).await;
+    assert!(directory.get(&new).is_some());
+    elsewhere.create_channel(channel("newer")).await.unwrap();
+    let newer: ChannelName = "newer".parse().unwrap();
+    assert!(
+        directory.find(&newer).await.unwrap().is_some(),
+        "now it is asked again"
+    );
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_revoked_when_its_overlap_is_over() {
+    let (_dir, mut watch, elsewhere) = both().await;
+    let channel: ChannelName = "demo".parse().unwrap();
+    let old = elsewhere.keys(None).await.unwrap().remove(0).id;
+    let new = elsewhere
+        .rotate_key(old.clone(), Duration::from_secs(60))
+        .await
+        .unwrap()
+        .key;
+    let (made, over) = (new.created.unix_ms(), new.created.unix_ms() + 60_000);
+    let created = Change::KeyCreated {
+        channel: channel.clone(),
+        key: new.id,
+    };
+    assert_eq!(watch.poll(at(made)).await, [created]);
+    assert_eq!(watch.poll(at(over - 1)).await, []);
+    let revoked = Change::KeyRevoked { channel, key: old };
+    assert_eq!(watch.poll(at(over + 1)).await, [revoked]);
 }
 
 #[tokio::test]

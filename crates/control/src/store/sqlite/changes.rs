@@ -8,6 +8,7 @@ use crate::KeyId;
 use crate::store::{CHANGES_KEPT_DAYS, Change, Sequence};
 
 const CHANNEL_CREATED: &str = "channel created";
+const CHANNEL_UPDATED: &str = "channel updated";
 const CHANNEL_DELETED: &str = "channel deleted";
 const KEY_CREATED: &str = "key created";
 const KEY_REVOKED: &str = "key revoked";
@@ -20,6 +21,7 @@ pub(super) fn note(
 ) -> Result<(), Failure> {
     let (kind, channel, key) = match change {
         Change::ChannelCreated(channel) => (CHANNEL_CREATED, channel, None),
+        Change::ChannelUpdated(channel) => (CHANNEL_UPDATED, channel, None),
         Change::ChannelDeleted(channel) => (CHANNEL_DELETED, channel, None),
         Change::KeyCreated { channel, key } => (KEY_CREATED, channel, Some(key)),
         Change::KeyRevoked { channel, key } => (KEY_REVOKED, channel, Some(key)),
@@ -74,6 +76,7 @@ fn read(row: &Row<'_>) -> Result<(Sequence, Change), Failure> {
     };
     let change = match text(1)? {
         CHANNEL_CREATED => Change::ChannelCreated(channel),
+        CHANNEL_UPDATED => Change::ChannelUpdated(channel),
         CHANNEL_DELETED => Change::ChannelDeleted(channel),
         KEY_CREATED => Change::KeyCreated {
             channel,

@@ -5,7 +5,7 @@ use zongzi_media::ChannelName;
 use super::changes;
 use super::failure::Failure;
 use crate::store::{CHANNELS_MAX, Change, Error};
-use crate::{Channel, NewChannel};
+use crate::{Channel, ChannelPatch, NewChannel};
 
 pub(super) fn create(
     transaction: &Transaction<'_>,
@@ -60,16 +60,61 @@ pub(super) fn list(
         .collect()
 }
 
+pub(super) fn update(
+    transaction: &Transaction<'_>,
+    name: ChannelName,
+    version: Option<u64>,
+    patch: ChannelPatch,
+    now: Timestamp,
+) -> Result<Channel, Failure> {
+    let mut channel = at_version(transaction, name, version)?;
+    let before = channel.clone();
+    channel.title = patch.title.unwrap_or(channel.title);
+    channel.takeover = patch.takeover.unwrap_or(channel.takeover);
+    if channel == before {
+        return Ok(channel);
+    }
+    channel.version = channel.version.saturating_add(1);
+    transaction.execute(
+        "UPDATE channel SET title = ?2, takeover = ?3, version = version + 1 WHERE name = ?1",
+        (
+            channel.name.as_str(),
+            channel.title.as_str(),
+            channel.takeover.as_str(),
+        ),
+    )?;
+    changes::note(
+        transaction,
+        &Change::ChannelUpdated(channel.name.clone()),
+        now,
+    )?;
+    Ok(channel)
+}
+
 pub(super) fn delete(
     transaction: &Transaction<'_>,
     name: ChannelName,
+    version: Option<u64>,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let deleted = transaction.execute("DELETE FROM channel WHERE name = ?1", [name.as_str()])?;
-    if deleted == 0 {
-        return Err(Error::ChannelUnknown(name).into());
-    }
+    let name = at_version(transaction, name, version)?.name;
+    transaction.execute("DELETE FROM channel WHERE name = ?1", [name.as_str()])?;
     changes::note(transaction, &Change::ChannelDeleted(name), now)
+}
+
+/// The channel, which must be at `version` if one is named.
+fn at_version(
+    connection: &Connection,
+    name: ChannelName,
+    version: Option<u64>,
+) -> Result<Channel, Failure> {
+    match one(connection, &name)? {
+        None => Err(Error::ChannelUnknown(name).into()),
+        Some(channel) if version.is_some_and(|version| version != channel.version) => {
+            Err(Error::Changed(name).into())
+        }
+        Some(channel) => Ok(channel),
+    }
 }
 
 /// The columns that [`read`] reads, in its order.

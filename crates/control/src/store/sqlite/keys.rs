@@ -10,6 +10,8 @@ use crate::{Channel, Key, KeyId};
 
 /// How much later than the last note a use must be to be noted: a host that reconnects each second writes no more.
 const TOUCH_INTERVAL_MS: i64 = 60_000;
+/// How many keys are revoked in one transaction because they have expired; the rest follow at the next poll.
+const EXPIRE_MAX: u32 = 100;
 
 pub(super) fn create(
     transaction: &Transaction<'_>,
@@ -55,6 +57,7 @@ pub(super) fn create(
         label: new.label,
         created: now,
         last_used: None,
+        expires: None,
         revoked: None,
     })
 }
@@ -82,20 +85,73 @@ pub(super) fn list(
         .collect()
 }
 
+pub(super) fn one(connection: &Connection, id: &KeyId) -> Result<Option<Key>, Failure> {
+    let row = connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM stream_key WHERE id = ?1"))?
+        .query_row([id.as_str()], |row| Ok(read(row)))
+        .optional()?;
+    row.transpose()
+}
+
+pub(super) fn rotate(
+    transaction: &Transaction<'_>,
+    old: KeyId,
+    new: NewKey,
+    expires: Timestamp,
+    now: Timestamp,
+) -> Result<Key, Failure> {
+    let Some(old) = one(transaction, &old)? else {
+        return Err(Error::KeyUnknown(old).into());
+    };
+    if old.revoked.is_some() {
+        return Err(Error::KeyRevoked(old.id).into());
+    }
+    // A key that was rotated before keeps the earlier end.
+    transaction.execute(
+        "UPDATE stream_key SET expires_ms = min(coalesce(expires_ms, ?2), ?2) WHERE id = ?1",
+        (old.id.as_str(), ms(expires)),
+    )?;
+    create(
+        transaction,
+        NewKey {
+            channel: old.channel,
+            label: old.label,
+            ..new
+        },
+        now,
+    )
+}
+
+pub(super) fn expire(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), Failure> {
+    let due: Vec<Key> = transaction
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM stream_key WHERE expires_ms <= ?1 AND revoked_ms IS NULL LIMIT ?2"
+        ))?
+        .query_map((ms(now), EXPIRE_MAX), |row| Ok(read(row)))?
+        .map(|row| row?)
+        .collect::<Result<_, Failure>>()?;
+    for key in due {
+        revoke(transaction, key.id, now)?;
+    }
+    Ok(())
+}
+
+/// Whether [`expire`] has something to do: asked often, and answered from an index without a write.
+pub(super) fn any_expired(connection: &Connection, now: Timestamp) -> Result<bool, Failure> {
+    let any = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM stream_key WHERE expires_ms <= ?1 AND revoked_ms IS NULL)",
+        )?
+        .query_row([ms(now)], |row| row.get(0))?;
+    Ok(any)
+}
+
 pub(super) fn revoke(
     transaction: &Transaction<'_>,
     id: KeyId,
     now: Timestamp,
 ) -> Result<Key, Failure> {
-    let key = transaction
-        .query_row(
-            &format!("SELECT {COLUMNS} FROM stream_key WHERE id = ?1"),
-            [id.as_str()],
-            |row| Ok(read(row)),
-        )
-        .optional()?
-        .transpose()?;
-    let Some(mut key) = key else {
+    let Some(mut key) = one(transaction, &id)? else {
         return Err(Error::KeyUnknown(id).into());
     };
     if key.revoked.is_some() {
@@ -117,15 +173,17 @@ pub(super) fn revoke(
 pub(super) fn find(
     connection: &Connection,
     hash: [u8; 32],
+    now: Timestamp,
 ) -> Result<Option<(KeyId, Channel)>, Failure> {
     let row = connection
         .prepare_cached(&format!(
             "SELECT stream_key.id, {columns} FROM stream_key
             JOIN channel ON channel.name = stream_key.channel
-            WHERE stream_key.hash = ?1 AND stream_key.revoked_ms IS NULL",
+            WHERE stream_key.hash = ?1 AND stream_key.revoked_ms IS NULL
+            AND (stream_key.expires_ms IS NULL OR stream_key.expires_ms > ?2)",
             columns = channels::COLUMNS
         ))?
-        .query_row([hash], |row| {
+        .query_row((hash, ms(now)), |row| {
             Ok(id(row).and_then(|id| Ok((id, channels::read(row, 1)?))))
         })
         .optional()?;
@@ -146,7 +204,8 @@ pub(super) fn touch(
 }
 
 /// The columns that [`read`] reads, in its order.
-const COLUMNS: &str = "id, channel, prefix, label, created_ms, last_used_ms, revoked_ms";
+const COLUMNS: &str =
+    "id, channel, prefix, label, created_ms, last_used_ms, expires_ms, revoked_ms";
 
 fn read(row: &Row<'_>) -> Result<Key, Failure> {
     let text = |index: usize| row.get_ref(index)?.as_str().map_err(rusqlite::Error::from);
@@ -158,7 +217,8 @@ fn read(row: &Row<'_>) -> Result<Key, Failure> {
         label: text(3)?.parse().map_err(Failure::unsound("label"))?,
         created: timestamp(row.get(4)?)?,
         last_used: instant(5)?,
-        revoked: instant(6)?,
+        expires: instant(6)?,
+        revoked: instant(7)?,
     })
 }
 

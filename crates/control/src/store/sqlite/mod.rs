@@ -17,7 +17,7 @@ use zongzi_media::ChannelName;
 
 use self::failure::Failure;
 use super::{Change, Error, NewKey, Sequence, Store};
-use crate::{Channel, Key, KeyId, NewChannel};
+use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel};
 
 /// A store in one SQLite file, used by several processes at once: a server and the command line.
 ///
@@ -146,8 +146,24 @@ impl Store for Sqlite {
             .await
     }
 
-    async fn delete_channel(&self, name: ChannelName, now: Timestamp) -> Result<(), Error> {
-        self.write(move |transaction| channels::delete(transaction, name, now))
+    async fn update_channel(
+        &self,
+        name: ChannelName,
+        version: Option<u64>,
+        patch: ChannelPatch,
+        now: Timestamp,
+    ) -> Result<Channel, Error> {
+        self.write(move |transaction| channels::update(transaction, name, version, patch, now))
+            .await
+    }
+
+    async fn delete_channel(
+        &self,
+        name: ChannelName,
+        version: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(move |transaction| channels::delete(transaction, name, version, now))
             .await
     }
 
@@ -166,13 +182,43 @@ impl Store for Sqlite {
             .await
     }
 
+    async fn key(&self, id: KeyId) -> Result<Option<Key>, Error> {
+        self.run(move |connection| keys::one(connection, &id)).await
+    }
+
+    async fn rotate_key(
+        &self,
+        old: KeyId,
+        new: NewKey,
+        expires: Timestamp,
+        now: Timestamp,
+    ) -> Result<Key, Error> {
+        self.write(move |transaction| keys::rotate(transaction, old, new, expires, now))
+            .await
+    }
+
+    async fn expire_keys(&self, now: Timestamp) -> Result<(), Error> {
+        if self
+            .run(move |connection| keys::any_expired(connection, now))
+            .await?
+        {
+            self.write(move |transaction| keys::expire(transaction, now))
+                .await?;
+        }
+        Ok(())
+    }
+
     async fn revoke_key(&self, id: KeyId, now: Timestamp) -> Result<Key, Error> {
         self.write(move |transaction| keys::revoke(transaction, id, now))
             .await
     }
 
-    async fn find_key(&self, hash: [u8; 32]) -> Result<Option<(KeyId, Channel)>, Error> {
-        self.run(move |connection| keys::find(connection, hash))
+    async fn find_key(
+        &self,
+        hash: [u8; 32],
+        now: Timestamp,
+    ) -> Result<Option<(KeyId, Channel)>, Error> {
+        self.run(move |connection| keys::find(connection, hash, now))
             .await
     }
 

@@ -7,7 +7,7 @@ use crate::store::Error;
 
 /// Each brings the schema from its index to the next number, which `PRAGMA user_version` keeps. What was published is
 /// never changed: a change is a new one.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     // 1: channels, keys, the log of changes.
     "CREATE TABLE meta (
         name TEXT PRIMARY KEY,
@@ -38,6 +38,10 @@ const MIGRATIONS: &[&str] = &[
         channel TEXT NOT NULL,
         stream_key TEXT
     ) STRICT;",
+    // 2: keys that expire.
+    "ALTER TABLE stream_key ADD COLUMN expires_ms INTEGER;
+    CREATE INDEX stream_key_to_expire ON stream_key (expires_ms)
+        WHERE expires_ms IS NOT NULL AND revoked_ms IS NULL;",
 ];
 
 /// The schema that this program writes.

@@ -60,8 +60,11 @@ async fn a_new_file_gets_the_newest_schema_and_what_is_written_is_there_after_re
         store.keys(Some(made.name.clone()), None, 10).await.unwrap(),
         std::slice::from_ref(&key)
     );
-    assert_eq!(store.find_key([1; 32]).await.unwrap(), Some((key.id, made)));
-    assert_eq!(store.find_key([2; 32]).await.unwrap(), None);
+    assert_eq!(
+        store.find_key([1; 32], at(20)).await.unwrap(),
+        Some((key.id, made))
+    );
+    assert_eq!(store.find_key([2; 32], at(20)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -87,12 +90,15 @@ async fn revoking_and_deleting_are_told_once_and_close_what_they_should() {
     assert_eq!(revoked.revoked, Some(at(9)));
     let again = store.revoke_key(first.clone(), at(10)).await.unwrap();
     assert_eq!(again.revoked, Some(at(9)));
-    assert_eq!(store.find_key([1; 32]).await.unwrap(), None);
-    assert!(store.find_key([2; 32]).await.unwrap().is_some());
+    assert_eq!(store.find_key([1; 32], at(20)).await.unwrap(), None);
+    assert!(store.find_key([2; 32], at(20)).await.unwrap().is_some());
     let name: ChannelName = "demo".parse().unwrap();
-    store.delete_channel(name.clone(), at(11)).await.unwrap();
+    store
+        .delete_channel(name.clone(), None, at(11))
+        .await
+        .unwrap();
     assert_eq!(
-        store.find_key([2; 32]).await.unwrap(),
+        store.find_key([2; 32], at(20)).await.unwrap(),
         None,
         "its keys are gone with it"
     );
@@ -100,7 +106,7 @@ async fn revoking_and_deleting_are_told_once_and_close_what_they_should() {
         store.revoke_key(second.clone(), at(12)).await,
         Err(Error::KeyUnknown(_))
     ));
-    let deleted = store.delete_channel(name.clone(), at(12)).await;
+    let deleted = store.delete_channel(name.clone(), None, at(12)).await;
     assert!(matches!(deleted, Err(Error::ChannelUnknown(_))));
     assert_eq!(
         told(&store).await,
@@ -175,7 +181,7 @@ async fn the_first_start_is_once_even_if_its_channel_is_deleted() {
             .is_some()
     );
     store
-        .delete_channel("demo".parse().unwrap(), at(2))
+        .delete_channel("demo".parse().unwrap(), None, at(2))
         .await
         .unwrap();
     assert!(
@@ -353,4 +359,93 @@ async fn more_requests_than_may_wait_are_refused_not_kept() {
         busy += usize::from(matches!(one.await.unwrap(), Err(Error::Busy)));
     }
     assert!((1..=JOBS_MAX).contains(&busy), "{busy}");
+}
+
+#[tokio::test]
+async fn an_old_file_is_brought_up_to_date_with_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let raw = Connection::open(dir.path().join(Sqlite::FILE)).unwrap();
+    raw.execute_batch(schema::MIGRATIONS[0]).unwrap();
+    raw.execute_batch(
+        "PRAGMA user_version = 1;
+        INSERT INTO channel VALUES ('demo', 'Title', 'newest', 1, 1);
+        INSERT INTO stream_key VALUES ('key_a', 'demo', zeroblob(32), 'sk_abcd', '', 1, NULL, NULL);",
+    )
+    .unwrap();
+    drop(raw);
+    let store = Sqlite::open(dir.path(), CHECK).unwrap();
+    let (id, channel) = store.find_key([0; 32], at(20)).await.unwrap().unwrap();
+    assert_eq!((id.as_str(), channel.name.as_str()), ("key_a", "demo"));
+}
+
+#[tokio::test]
+async fn a_change_counts_and_is_refused_to_who_read_an_older_state() {
+    let (_dir, store) = open();
+    let first = store.create_channel(channel("demo"), at(1)).await.unwrap();
+    let name = first.name.clone();
+    let patch = ChannelPatch {
+        takeover: Some(Takeover::Newest),
+        ..ChannelPatch::default()
+    };
+    let second = store
+        .update_channel(name.clone(), Some(1), patch.clone(), at(2))
+        .await
+        .unwrap();
+    assert_eq!(
+        (second.version, second.takeover, &second.title),
+        (2, Takeover::Newest, &first.title)
+    );
+    let same = store
+        .update_channel(name.clone(), Some(2), patch.clone(), at(3))
+        .await
+        .unwrap();
+    assert_eq!(same, second, "what changes nothing counts as nothing");
+    let late = store
+        .update_channel(name.clone(), Some(1), patch, at(4))
+        .await;
+    assert!(matches!(late, Err(Error::Changed(_))));
+    let late = store.delete_channel(name.clone(), Some(1), at(4)).await;
+    assert!(matches!(late, Err(Error::Changed(_))));
+    assert_eq!(
+        told(&store).await,
+        [
+            Change::ChannelCreated(name.clone()),
+            Change::ChannelUpdated(name)
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_good_until_its_overlap_ends_and_never_longer() {
+    let (_dir, store) = open();
+    store.create_channel(channel("demo"), at(1)).await.unwrap();
+    let labelled = NewKey {
+        label: "OBS".parse().unwrap(),
+        ..key(1, "demo")
+    };
+    let old = store.create_key(labelled, at(1)).await.unwrap().id;
+    let new = store
+        .rotate_key(old.clone(), key(2, "elsewhere"), at(100), at(10))
+        .await
+        .unwrap();
+    assert_eq!((new.channel.as_str(), new.label.as_str()), ("demo", "OBS"));
+    // Again, with a longer overlap: the first one's end stands.
+    store
+        .rotate_key(old.clone(), key(3, "demo"), at(500), at(11))
+        .await
+        .unwrap();
+    assert!(store.find_key([1; 32], at(99)).await.unwrap().is_some());
+    assert!(store.find_key([1; 32], at(100)).await.unwrap().is_none());
+    assert!(store.find_key([2; 32], at(1000)).await.unwrap().is_some());
+    store.expire_keys(at(99)).await.unwrap();
+    assert_eq!(store.key(old.clone()).await.unwrap().unwrap().revoked, None);
+    store.expire_keys(at(101)).await.unwrap();
+    assert_eq!(
+        store.key(old.clone()).await.unwrap().unwrap().revoked,
+        Some(at(101))
+    );
+    let dead = store
+        .rotate_key(old, key(4, "demo"), at(900), at(102))
+        .await;
+    assert!(matches!(dead, Err(Error::KeyRevoked(_))));
 }

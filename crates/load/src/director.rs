@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
 use crate::clock::Stamp;
-use crate::engine::Command;
+use crate::engine::{Command, Parting};
 use crate::ice::Credentials;
 use crate::net::{Reach, Socket};
 use crate::viewer::dtls::Identity;
@@ -90,6 +90,8 @@ pub(crate) struct Seat {
     engine: usize,
     /// What to DELETE.
     session: Option<Uri>,
+    /// UDP port.
+    pub(crate) port: u16,
 }
 
 impl Gate {
@@ -109,18 +111,19 @@ impl Gate {
         }
     }
 
-    /// Lets it go: with DELETE and a DTLS goodbye, or without a word.
+    /// Lets it go: with DELETE, or without a word.
     pub(crate) async fn leave(&self, seat: Seat, silently: bool) {
-        let leave = || Command::Leave {
-            id: seat.id,
-            silently,
+        let how = match &seat.session {
+            _ if silently => Parting::Silently,
+            Some(_) => Parting::Deleted,
+            None => Parting::Goodbye,
         };
-        self.tell(seat.engine, leave()).await;
+        self.tell(seat.engine, Command::Leave { id: seat.id, how })
+            .await;
         let Some(session) = seat.session.filter(|_| !silently) else {
             return;
         };
-        let deleted = self.delete(&session).await;
-        if let Err(error) = deleted {
+        if let Err(error) = self.delete(&session).await {
             self.tally.undeleted.fetch_add(1, Ordering::Relaxed);
             self.tally.error(&format!("leave: {error:#}"));
         }
@@ -184,6 +187,7 @@ impl Gate {
         let answer = Answer::parse(&reply.body)?;
         let peer = self.reach.choose(&answer.candidates)?;
         let socket = Socket::connected(peer, self.coalesce, SOCKET_BYTES).context("no socket")?;
+        let port = socket.local()?.port();
         let record = Record::new(id, channel, kind, sampled, posted, answered);
         let viewer = if let Some(offer) = full {
             let slow = kind == Kind::Slow;
@@ -207,6 +211,7 @@ impl Gate {
             id,
             engine,
             session: reply.location(&url),
+            port,
         })
     }
 

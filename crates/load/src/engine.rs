@@ -22,6 +22,8 @@ pub(crate) const ROUND: Duration = Duration::from_millis(4);
 const JOIN_ROUND: Duration = Duration::from_micros(400);
 /// How often figures are handed out.
 const SNAPSHOT_EVERY: Duration = Duration::from_millis(250);
+/// By then a DELETE has arrived.
+const DELETE_TIME: Duration = Duration::from_secs(2);
 /// Commands that wait for an engine.
 pub(crate) const COMMANDS_MAX: usize = 4096;
 
@@ -29,8 +31,19 @@ pub(crate) const COMMANDS_MAX: usize = 4096;
 pub(crate) enum Command {
     /// A viewer with an answer.
     Join(Viewer),
-    /// The viewer with this number goes; `silently` without a word, his socket left open and unread.
-    Leave { id: u64, silently: bool },
+    /// The viewer with this number goes.
+    Leave { id: u64, how: Parting },
+}
+
+/// How a viewer goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// With a DELETE, which another sends.
+    Deleted,
+    /// With DTLS's goodbye, where the server named nothing to DELETE.
+    Goodbye,
+    /// Without a word: his socket stays open and unread, as a phone's that lost its network.
+    Silently,
 }
 
 /// A part of the run; figures are kept apart for each.
@@ -112,7 +125,10 @@ pub(crate) struct Engine {
     commands: Commands<Command>,
     snapshot: Arc<Mutex<Snapshot>>,
     viewers: Vec<Viewer>,
+    /// Those who vanished.
     silent: Vec<Viewer>,
+    /// Those whose DELETE is on its way: until then their sockets stay open.
+    parting: Vec<(Stamp, Viewer)>,
     logs: Vec<VecDeque<Sent>>,
     figures: Snapshot,
     outcomes: Vec<Outcome>,
@@ -133,6 +149,7 @@ impl Engine {
             snapshot,
             viewers: Vec::new(),
             silent: Vec::new(),
+            parting: Vec::new(),
             logs,
             figures: Snapshot::default(),
             outcomes: Vec::new(),
@@ -192,13 +209,13 @@ impl Engine {
                     self.viewers.push(viewer);
                     joined = true;
                 }
-                Ok(Command::Leave { id, silently }) => self.leave(id, silently),
+                Ok(Command::Leave { id, how }) => self.leave(id, how),
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return joined,
             }
         }
     }
 
-    fn leave(&mut self, id: u64, silently: bool) {
+    fn leave(&mut self, id: u64, how: Parting) {
         let Some(index) = self
             .viewers
             .iter()
@@ -207,21 +224,21 @@ impl Engine {
             return;
         };
         let mut viewer = self.viewers.swap_remove(index);
-        self.copy_logs();
-        if silently {
+        if how == Parting::Silently {
             viewer.vanish();
         }
-        self.end(&viewer, Stamp::now(), None);
-        if silently {
-            self.silent.push(viewer);
-        } else {
-            viewer.say_goodbye();
+        let now = Stamp::now();
+        self.end(&viewer, now, None);
+        match how {
+            Parting::Deleted => self.parting.push((now.plus(DELETE_TIME), viewer)),
+            Parting::Goodbye => viewer.say_goodbye(),
+            Parting::Silently => self.silent.push(viewer),
         }
     }
 
     /// Looks at every viewer.
     fn round(&mut self, now: Stamp, elapsed: Duration, receiver: &mut Receiver) {
-        self.copy_logs();
+        self.parting.retain(|(until, _)| *until > now);
         let phase = self.shared.phase();
         let keyed = |viewer: &&Viewer| viewer.record().keyed.is_some();
         let live = self.viewers.iter().filter(keyed).count();
@@ -238,7 +255,6 @@ impl Engine {
     /// Looks at those who are joining.
     fn joiners(&mut self, receiver: &mut Receiver) {
         if self.figures.joining > 0 || self.viewers.last().is_some_and(|last| last.is_joining()) {
-            self.copy_logs();
             self.turns(Stamp::now(), receiver, Viewer::is_joining);
         }
     }
@@ -252,12 +268,19 @@ impl Engine {
             }
             let record = viewer.record();
             let (id, channel) = (record.id, record.channel);
-            let (Some(log), Some(stats)) =
-                (self.logs.get(channel), self.figures.stats.get_mut(phase))
-            else {
+            let (Some(log), Some(copy), Some(stats)) = (
+                self.shared.logs.get(channel),
+                self.logs.get_mut(channel),
+                self.figures.stats.get_mut(phase),
+            ) else {
                 continue;
             };
-            let mut context = Context { now, log, stats };
+            let mut context = Context {
+                now,
+                log,
+                copy,
+                stats,
+            };
             // One viewer who is there already shows what the server's sends look like.
             let watching = phase == Phase::Steady as usize
                 && channel == 0
@@ -287,14 +310,11 @@ impl Engine {
 
     fn end(&mut self, viewer: &Viewer, now: Stamp, error: Option<String>) {
         let record = viewer.record();
-        if let Some(log) = self.logs.get(record.channel) {
-            self.outcomes.push(record.outcome(log, now, error));
-        }
-    }
-
-    fn copy_logs(&mut self) {
-        for (log, copy) in self.shared.logs.iter().zip(&mut self.logs) {
+        if let Some(log) = self.shared.logs.get(record.channel)
+            && let Some(copy) = self.logs.get_mut(record.channel)
+        {
             log.copy_new(copy);
+            self.outcomes.push(record.outcome(copy, now, error));
         }
     }
 

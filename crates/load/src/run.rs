@@ -136,7 +136,6 @@ struct Course {
 
 impl Course {
     async fn go(mut self, threads: Vec<JoinHandle<Vec<Outcome>>>) -> Result<Findings> {
-        let drops = server::udp_receive_drops();
         let plan = self.plan.clone();
         let seconds = Duration::from_secs_f64;
         let mut seats = Vec::new();
@@ -172,6 +171,8 @@ impl Course {
             self.end(Phase::Crowd, crowd);
         }
 
+        let ports = seats.iter().map(|seat: &Seat| seat.port).collect();
+        let drops = server::udp_drops(&ports);
         let leaving = self.begin(Phase::Leaving);
         churn.end().await;
         self.leave_all(seats).await;
@@ -215,7 +216,7 @@ impl Course {
             undeleted: tally.undeleted.load(Ordering::Relaxed),
             failed_sessions: failed,
             errors,
-            udp_drops: server::udp_receive_drops().saturating_sub(drops),
+            udp_drops: drops,
             late_rounds,
             rounds,
             live_most: self.live_most,
@@ -286,7 +287,10 @@ impl Course {
             let mut visits = JoinSet::new();
             let mut random = StdRng::seed_from_u64(plan.seed ^ 0xc4);
             let mut waiting = ended.clone();
-            while plan.churn_rate > 0.0 {
+            if plan.churn_rate <= 0.0 {
+                return;
+            }
+            loop {
                 let pause = exponential(&mut random, 1.0 / plan.churn_rate);
                 if timeout(pause, waiting.wait_for(|ending| *ending))
                     .await

@@ -1,5 +1,6 @@
 //! What a process costs, read from `/proc` (`proc(5)`).
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -63,19 +64,24 @@ pub(crate) fn threads(pid: u32) -> Vec<(String, Duration)> {
     found
 }
 
-/// UDP datagrams that found a receive buffer full, on the whole machine since it started (`/proc/net/snmp`).
-pub(crate) fn udp_receive_drops() -> u64 {
-    let text = std::fs::read_to_string("/proc/net/snmp").unwrap_or_default();
-    receive_drops(&text).unwrap_or(0)
+/// Datagrams that found the receive buffer full, of all UDP sockets bound to one of `ports` (`/proc/net/udp`).
+pub(crate) fn udp_drops(ports: &BTreeSet<u16>) -> u64 {
+    ["/proc/net/udp", "/proc/net/udp6"]
+        .iter()
+        .map(|path| std::fs::read_to_string(path).unwrap_or_default())
+        .map(|table| drops_in(&table, ports))
+        .sum()
 }
 
-fn receive_drops(snmp: &str) -> Option<u64> {
-    let mut lines = snmp.lines().filter(|line| line.starts_with("Udp:"));
-    let (names, values) = (lines.next()?, lines.next()?);
-    let at = names
-        .split_ascii_whitespace()
-        .position(|name| name == "RcvbufErrors")?;
-    values.split_ascii_whitespace().nth(at)?.parse().ok()
+fn drops_in(table: &str, ports: &BTreeSet<u16>) -> u64 {
+    let of_line = |line: &str| -> Option<u64> {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        let (_, port) = words.next()?.rsplit_once(':')?;
+        let port = u16::from_str_radix(port, 16).ok()?;
+        let drops = words.last()?.parse().ok()?;
+        ports.contains(&port).then_some(drops)
+    };
+    table.lines().skip(1).filter_map(of_line).sum()
 }
 
 /// utime and stime, fields 14 and 15; counted from behind the name, which may hold anything.
@@ -104,11 +110,14 @@ mod tests {
     }
 
     #[test]
-    fn memory_and_drops_are_found_by_name() {
+    fn memory_and_drops_are_found() {
         assert_eq!(field("Name:\tx\nVmRSS:\t  1234 kB\n", "VmRSS:"), Some(1234));
-        let snmp = "Ip: a\nIp: 1\nUdp: InDatagrams RcvbufErrors SndbufErrors\nUdp: 5 7 9\n";
-        assert_eq!(receive_drops(snmp), Some(7));
-        assert_eq!(receive_drops("Udp: x\n"), None);
+        let table = "  sl  local_address rem_address st drops\n\
+            1: 0100007F:0400 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 0 0 5 2 0 7\n\
+            2: 0100007F:0401 0100007F:1F90 01 00000000:00000000 00:00000000 00000000 0 0 5 2 0 9\n";
+        assert_eq!(drops_in(table, &BTreeSet::from([0x401])), 9);
+        assert_eq!(drops_in(table, &BTreeSet::from([0x400, 0x401])), 16);
+        assert_eq!(drops_in("", &BTreeSet::from([1])), 0);
     }
 
     #[test]

@@ -118,7 +118,8 @@ mod tests {
         let delays = filled(1..=100_000);
         for permille in [1, 10, 500, 900, 990, 999, 1000] {
             let truth = 100 * permille;
-            let told = delays.quantile(permille).expect("counted").as_micros() as u64;
+            let told = delays.quantile(permille).expect("counted").as_micros();
+            let told = u64::try_from(told).expect("small");
             assert!(told >= truth, "{permille}: {told} below {truth}");
             assert!(
                 told <= truth + truth / 30 + 1,

@@ -188,15 +188,15 @@ mod tests {
     use super::*;
     use crate::clock::Stamp;
 
-    /// 30 frames per second as RTMP rounds them; the content repeats every 60 frames, as a looped file does.
+    /// 30 frames per second as RTMP rounds them; the content repeats every 150 frames, as a looped file does.
     fn log(frames: u64) -> VecDeque<Sent> {
         (0..frames)
             .map(|index| Sent {
                 index,
-                pts_ms: (index * 1000 / 30) as i64,
+                pts_ms: i64::try_from(index * 1000 / 30).expect("small"),
                 at: Stamp(index),
-                digest: index % 60,
-                keyframe: index % 60 == 0,
+                digest: index % 150,
+                keyframe: index % 30 == 0,
             })
             .collect()
     }
@@ -204,7 +204,7 @@ mod tests {
     const OFFSET: u32 = u32::MAX - 100_000;
 
     fn time(index: u64) -> u32 {
-        OFFSET.wrapping_add((index * 3000) as u32)
+        OFFSET.wrapping_add(u32::try_from(index * 3000).expect("small"))
     }
 
     fn watched(indexes: impl IntoIterator<Item = u64>) -> Matcher {
@@ -212,7 +212,7 @@ mod tests {
         let mut matcher = Matcher::default();
         for index in indexes {
             if !matcher.is_aligned() {
-                matcher.align(&log, time(index), index % 60);
+                matcher.align(&log, time(index), index % 150);
             }
             matcher.whole(&log, time(index));
         }
@@ -242,14 +242,14 @@ mod tests {
     #[test]
     fn a_frame_whose_predecessor_never_came_is_told_but_a_group_skipped_whole_is_not() {
         assert_eq!(
-            watched((60..300).filter(|index| *index != 100)).unreferenced,
+            watched((150..300).filter(|index| *index != 200)).unreferenced,
             1
         );
         assert_eq!(
-            watched((60..300).filter(|index| !(100..180).contains(index))).unreferenced,
+            watched((150..300).filter(|index| !(190..210).contains(index))).unreferenced,
             0
         );
-        let late = (60..100).chain(101..110).chain([100]).chain(110..300);
+        let late = (150..200).chain(201..205).chain([200]).chain(205..300);
         assert_eq!(watched(late).unreferenced, 0, "it came after all");
     }
 
@@ -257,7 +257,7 @@ mod tests {
     fn content_that_was_sent_more_than_once_means_its_newest_copy() {
         let log = log(300);
         let mut matcher = Matcher::default();
-        let sent = matcher.align(&log, time(240), 0).expect("known content");
+        let sent = matcher.align(&log, time(240), 90).expect("known content");
         assert_eq!(sent.index, 240);
         assert_eq!(matcher.align(&log, 0, 999), None);
     }
@@ -266,7 +266,7 @@ mod tests {
     fn a_server_that_changes_its_timeline_is_aligned_anew() {
         let log = log(300);
         let mut matcher = Matcher::default();
-        matcher.align(&log, time(240), 0);
+        matcher.align(&log, time(240), 90);
         for index in 240..250 {
             assert!(matcher.whole(&log, time(index)).is_some());
         }

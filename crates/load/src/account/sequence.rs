@@ -66,7 +66,7 @@ impl Sequence {
         };
         if extended > self.highest {
             let steps = extended - self.highest;
-            for missing in (self.highest + 1..extended).take(WINDOW as usize) {
+            for missing in (self.highest + 1..extended).take(WORDS * 64) {
                 self.clear(missing);
             }
             if steps > WINDOW {
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn a_long_stream_stays_exact_through_many_roll_overs() {
         let all = (0..300_000_u32).filter(|number| number % 1000 != 999);
-        let sequence = fed(all.map(|number| (number & 0xffff) as u16));
+        let sequence = fed(all.map(|number| u16::try_from(number & 0xffff).expect("16 bits")));
         assert_eq!(sequence.lost(), 299, "the last one can't be missed");
         assert_eq!(sequence.duplicates, 0);
     }
@@ -259,7 +259,8 @@ mod tests {
         let mut even = Sequence::new(90_000);
         let mut uneven = Sequence::new(90_000);
         for frame in 0..500_u64 {
-            let (number, time) = (frame as u16, (frame * 3000) as u32);
+            let number = u16::try_from(frame).expect("small");
+            let time = u32::try_from(frame * 3000).expect("small");
             even.arrived(number, time, 1, Stamp(frame * 33_333_333));
             let late = (frame % 2) * 10_000_000;
             uneven.arrived(number, time, 1, Stamp(frame * 33_333_333 + late));

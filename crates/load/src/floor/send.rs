@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use nix::cmsg_space;
 use nix::sys::socket::{ControlMessage, MsgFlags, MultiHeaders, SockaddrIn, sendmmsg};
@@ -97,7 +97,7 @@ impl Viewer {
         } else {
             &AES_128_GCM
         };
-        let key = UnboundKey::new(algorithm, &key).map_err(|_| anyhow!("no key"))?;
+        let key = UnboundKey::new(algorithm, &key).ok().context("no key")?;
         let SocketAddr::V4(local) = socket.local()? else {
             bail!("the floor is measured over IPv4");
         };

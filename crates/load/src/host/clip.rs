@@ -246,12 +246,12 @@ mod tests {
     use super::*;
 
     fn tag(kind: u8, time: u32, body: &[u8]) -> Vec<u8> {
-        let size = (body.len() as u32).to_be_bytes();
+        let size = u32::try_from(body.len()).expect("small").to_be_bytes();
         let time = time.to_be_bytes();
         let mut tag = vec![kind, size[1], size[2], size[3]];
         tag.extend([time[1], time[2], time[3], time[0], 0, 0, 0]);
         tag.extend(body);
-        tag.extend((tag.len() as u32).to_be_bytes());
+        tag.extend(u32::try_from(tag.len()).expect("small").to_be_bytes());
         tag
     }
 
@@ -263,16 +263,16 @@ mod tests {
         config.extend([1, 0, 2, 0x68, 1]);
         file.extend(tag(9, 0, &config));
         file.extend(tag(8, 0, &[0xaf, 0, 0x11, 0x90]));
-        for number in 0..30_u32 {
+        for number in 0..30_u8 {
             let (first, slice) = if number == 0 {
                 (0x17, 0x65)
             } else {
                 (0x27, 0x41)
             };
-            let time = 100 + number * 1000 / 30;
-            let body = [first, 1, 0, 0, 0, 0, 0, 0, 2, slice, number as u8];
+            let time = 100 + u32::from(number) * 1000 / 30;
+            let body = [first, 1, 0, 0, 0, 0, 0, 0, 2, slice, number];
             file.extend(tag(9, time, &body));
-            file.extend(tag(8, time, &[0xaf, 1, number as u8]));
+            file.extend(tag(8, time, &[0xaf, 1, number]));
         }
         Clip::parse(Bytes::from(file)).expect("a clip")
     }

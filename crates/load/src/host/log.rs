@@ -1,4 +1,5 @@
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::clock::Stamp;
@@ -26,6 +27,8 @@ pub(crate) struct Sent {
 #[derive(Debug, Default)]
 pub(crate) struct Log {
     frames: Mutex<VecDeque<Sent>>,
+    /// One more than the newest frame's index.
+    next: AtomicU64,
 }
 
 impl Log {
@@ -36,6 +39,7 @@ impl Log {
             frames.pop_front();
         }
         frames.push_back(sent);
+        self.next.store(sent.index + 1, Ordering::Release);
     }
 
     /// The newest frame.
@@ -45,9 +49,13 @@ impl Log {
         frames.back().copied()
     }
 
-    /// Copies to the end of `into` what it does not have yet, and cuts it to [`FRAMES_MAX`].
+    /// Copies to the end of `into` what it does not have yet, and cuts it to [`FRAMES_MAX`]. Costs next to nothing when
+    /// there is nothing new.
     pub(crate) fn copy_new(&self, into: &mut VecDeque<Sent>) {
         let next = into.back().map_or(0, |sent| sent.index + 1);
+        if self.next.load(Ordering::Acquire) <= next {
+            return;
+        }
         {
             let frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
             let first = frames.front().map_or(0, |sent| sent.index);

@@ -125,7 +125,7 @@ fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
     message.extend(kind.to_be_bytes());
     message.extend(u16::try_from(value.len()).unwrap_or(0).to_be_bytes());
     message.extend(value);
-    while message.len() % 4 != 0 {
+    while !message.len().is_multiple_of(4) {
         message.push(0);
     }
 }

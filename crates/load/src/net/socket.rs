@@ -150,7 +150,7 @@ impl Socket {
                 if let ControlMessageOwned::UdpGroSegments(size) = cmsg {
                     segment = usize::try_from(size).ok().filter(|size| *size > 0);
                 } else {
-                    at = at.or(timestamp(cmsg));
+                    at = at.or_else(|| timestamp(cmsg));
                 }
             }
             message.bytes

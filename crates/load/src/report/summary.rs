@@ -34,6 +34,8 @@ pub(crate) struct Summary {
     pub(crate) floor: Option<floor::Floors>,
     /// Server's CPU for a viewer-second by the floor's for the same sends.
     pub(crate) floor_ratio: Option<f64>,
+    /// The same without what hosts and audio cost the server.
+    pub(crate) net_floor_ratio: Option<f64>,
     pub(crate) errors: BTreeMap<String, u64>,
     /// What was not as the thresholds want it.
     pub(crate) failures: Vec<String>,
@@ -143,7 +145,7 @@ pub(crate) struct Server {
 pub(crate) struct Generator {
     pub(crate) cores: f64,
     pub(crate) late_rounds_percent: f64,
-    /// Datagrams that found a receive buffer full, on the whole machine.
+    /// Datagrams that found a viewer's receive buffer full; those of viewers who left before the end are not known.
     pub(crate) udp_drops: u64,
     pub(crate) is_the_limit: bool,
 }
@@ -186,12 +188,13 @@ impl Summary {
         floor: Option<floor::Floors>,
     ) -> Self {
         let server = server(plan, findings);
-        let floor_ratio = match (&server, &floor) {
-            (Some(server), Some(floor)) if floor.same_sends.cpu_ms_per_viewer_second > 0.0 => {
-                Some(server.cpu_ms_per_viewer_second / floor.same_sends.cpu_ms_per_viewer_second)
-            }
-            _ => None,
+        let by_floor = |cpu: Option<f64>| {
+            let floor = floor.as_ref()?.same_sends.cpu_ms_per_viewer_second;
+            cpu.filter(|_| floor > 0.0).map(|cpu| cpu / floor)
         };
+        let of = |pick: fn(&Server) -> Option<f64>| by_floor(server.as_ref().and_then(pick));
+        let floor_ratio = of(|server| Some(server.cpu_ms_per_viewer_second));
+        let net_floor_ratio = of(|server| server.net_cpu_ms_per_viewer_second);
         let mut summary = Self {
             plan: plan.clone(),
             machine: Machine::here(),
@@ -204,6 +207,7 @@ impl Summary {
             hosts,
             floor,
             floor_ratio,
+            net_floor_ratio,
             errors: findings.errors.clone(),
             failures: Vec::new(),
         };

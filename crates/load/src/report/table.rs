@@ -227,7 +227,10 @@ fn floor(summary: &Summary, rows: &mut Rows) {
         );
     }
     if let Some(ratio) = summary.floor_ratio {
-        rows.row("server by floor", format!("{ratio:.2} times"));
+        let net = summary.net_floor_ratio.map_or(String::new(), |net| {
+            format!("; {net:.2} without hosts and audio")
+        });
+        rows.row("server by floor", format!("{ratio:.2} times{net}"));
     }
     rows.row("  receiving sockets", floor.sockets.clone());
 }
@@ -237,7 +240,7 @@ fn generator(summary: &Summary, rows: &mut Rows) {
     rows.row(
         "this generator",
         format!(
-            "{:.2} cores, {:.1} % of rounds late, {} datagrams dropped for want of room{}",
+            "{:.2} cores, {:.1} % of rounds late, {} datagrams dropped at full sockets{}",
             generator.cores,
             generator.late_rounds_percent,
             generator.udp_drops,

@@ -2,7 +2,7 @@
 
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use aws_lc_rs::aead::{AES_128_GCM, AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::cipher::{AES_128, AES_256, EncryptingKey, EncryptionContext, UnboundCipherKey};
 use aws_lc_rs::hmac;
@@ -109,7 +109,8 @@ impl Keys {
                 let mut body = body.to_vec();
                 let length = key
                     .open_in_place(nonce, Aad::from(clear), &mut body)
-                    .map_err(|_| anyhow!("an SRTP packet fails authentication"))?
+                    .ok()
+                    .context("an SRTP packet fails authentication")?
                     .len();
                 body.truncate(length);
                 body
@@ -153,7 +154,8 @@ impl Keys {
                 let nonce = gcm_nonce(salt, ssrc, u64::from(index));
                 let tag = key
                     .seal_in_place_separate_tag(nonce, Aad::from(aad), body)
-                    .map_err(|_| anyhow!("an RTCP packet can't be encrypted"))?;
+                    .ok()
+                    .context("an RTCP packet can't be encrypted")?;
                 packet.extend(tag.as_ref());
                 packet.extend(marked);
             }
@@ -185,7 +187,8 @@ impl Keys {
                 let nonce = gcm_nonce(salt, ssrc, u64::from(word & 0x7fff_ffff));
                 let length = key
                     .open_in_place(nonce, Aad::from(aad), &mut body)
-                    .map_err(|_| anyhow!("an SRTCP packet fails authentication"))?
+                    .ok()
+                    .context("an SRTCP packet fails authentication")?
                     .len();
                 body.truncate(length);
                 Ok([clear, &body].concat())
@@ -213,9 +216,12 @@ impl Suite {
     fn derive(profile: SrtpProfile, key: &[u8], salt: &[u8; 14], label: u8) -> Result<Self> {
         let cipher = if key.len() == 32 { &AES_256 } else { &AES_128 };
         let master = EncryptingKey::ctr(
-            UnboundCipherKey::new(cipher, key).map_err(|_| anyhow!("bad master key"))?,
+            UnboundCipherKey::new(cipher, key)
+                .ok()
+                .context("bad master key")?,
         )
-        .map_err(|_| anyhow!("bad master key"))?;
+        .ok()
+        .context("bad master key")?;
         let derived = |label: u8, into: &mut [u8]| -> Result<()> {
             let mut iv = [0; 16];
             for (iv, salt) in iv.iter_mut().zip(salt) {
@@ -232,7 +238,8 @@ impl Suite {
             derived(salt_label, &mut salt)?;
             let key = UnboundCipherKey::new(&AES_128, &session)
                 .and_then(EncryptingKey::ctr)
-                .map_err(|_| anyhow!("bad session key"))?;
+                .ok()
+                .context("bad session key")?;
             return Ok(Self::CmSha1 {
                 key: Box::new(key),
                 auth: Box::new(hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &auth)),
@@ -247,7 +254,9 @@ impl Suite {
         } else {
             &AES_128_GCM
         };
-        let key = UnboundKey::new(algorithm, &session).map_err(|_| anyhow!("bad session key"))?;
+        let key = UnboundKey::new(algorithm, &session)
+            .ok()
+            .context("bad session key")?;
         Ok(Self::Gcm {
             key: Box::new(LessSafeKey::new(key)),
             salt,
@@ -286,7 +295,8 @@ fn counter_mode(
 fn keystream(key: &EncryptingKey, iv: [u8; 16], data: &mut [u8]) -> Result<()> {
     key.less_safe_encrypt(data, EncryptionContext::Iv128(FixedLength::from(iv)))
         .map(drop)
-        .map_err(|_| anyhow!("AES counter mode failed"))
+        .ok()
+        .context("AES counter mode failed")
 }
 
 fn verify(auth: &hmac::Key, signed: &[u8], tag: &[u8]) -> Result<()> {
@@ -308,8 +318,10 @@ mod tests {
     use super::*;
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len() / 2)
-            .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex"))
+        hex.as_bytes()
+            .chunks(2)
+            .map(|pair| std::str::from_utf8(pair).expect("ASCII"))
+            .map(|pair| u8::from_str_radix(pair, 16).expect("hex"))
             .collect()
     }
 

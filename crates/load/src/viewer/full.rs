@@ -328,7 +328,7 @@ impl Core {
         let digest = digest(units.iter().map(Vec::as_slice));
         let matcher = &mut self.record.matcher;
         if !matcher.is_aligned() {
-            matcher.align(context.log, whole.rtp_time, digest);
+            matcher.align(context.sent(), whole.rtp_time, digest);
         }
         match self.record.whole(whole, context) {
             Some(sent) if sent.digest == digest => self.record.verified += 1,

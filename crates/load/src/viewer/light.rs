@@ -230,7 +230,7 @@ impl Core {
     }
 
     /// Decrypts a whole frame and finds it among those that the host sent.
-    fn recognise(&mut self, whole: &Whole, context: &Context<'_>) {
+    fn recognise(&mut self, whole: &Whole, context: &mut Context<'_>) {
         self.tries += 1;
         let (mut packets, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.stash)
             .into_iter()
@@ -262,7 +262,7 @@ impl Core {
         if self
             .record
             .matcher
-            .align(context.log, whole.rtp_time, digest)
+            .align(context.sent(), whole.rtp_time, digest)
             .is_some()
         {
             self.record.verified += 1;

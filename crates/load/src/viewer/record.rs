@@ -8,7 +8,7 @@ use crate::account::matching::Matcher;
 use crate::account::sequence::Arrival;
 use crate::account::{Assembler, Delays, Sequence};
 use crate::clock::Stamp;
-use crate::host::log::{FRAMES_MAX, Sent};
+use crate::host::log::{FRAMES_MAX, Log, Sent};
 use crate::rtp::Header;
 use crate::whep::Answer;
 
@@ -38,9 +38,19 @@ pub(crate) struct Context<'a> {
     /// The time.
     pub(crate) now: Stamp,
     /// What the host of its channel sent.
-    pub(crate) log: &'a VecDeque<Sent>,
+    pub(crate) log: &'a Log,
+    /// A copy of it, which may be behind.
+    pub(crate) copy: &'a mut VecDeque<Sent>,
     /// What is counted over all viewers of one engine in one phase.
     pub(crate) stats: &'a mut Stats,
+}
+
+impl Context<'_> {
+    /// What the host sent, all that can have arrived by now: it notes a frame before it sends it.
+    pub(crate) fn sent(&mut self) -> &VecDeque<Sent> {
+        self.log.copy_new(self.copy);
+        self.copy
+    }
 }
 
 /// Figures over all viewers of one engine in one phase of the run.
@@ -212,11 +222,16 @@ impl Record {
         if let Some(last) = self.last_frame.replace(whole.at) {
             let gap = whole.at.since(last);
             self.longest_gap = self.longest_gap.max(gap);
-            context.stats.gaps.add(gap);
+            // The figures are of those who watch in peace: a slow link's gaps are its own, and a crowd's newcomers
+            // are not those whom it may disturb.
+            if !matches!(self.kind, Kind::Slow | Kind::Crowd) {
+                context.stats.gaps.add(gap);
+            }
         }
-        let (sent, fresh) = self.matcher.whole(context.log, whole.rtp_time)?;
+        let (sent, fresh) = self.matcher.whole(context.sent(), whole.rtp_time)?;
         // What was sent before he came is backlog: it took as long as he was late.
-        if fresh && self.first_packet.is_some_and(|first| sent.at >= first) {
+        let live = self.first_packet.is_some_and(|first| sent.at >= first);
+        if fresh && live && self.kind != Kind::Slow {
             context
                 .stats
                 .note_transit(self.channel, sent.index, whole.at.since(sent.at));

@@ -1,17 +1,21 @@
+//! Bits of codec headers.
+
 /// Reads a byte slice bit by bit, most significant bit first. Past the end every read is `None`.
 #[derive(Debug, Clone)]
-pub(crate) struct BitReader<'a> {
+pub struct BitReader<'a> {
     bytes: &'a [u8],
     /// Position of the next bit, counted from the start.
     position: usize,
 }
 
 impl<'a> BitReader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    /// At the first bit of `bytes`.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }
 
-    pub(crate) fn bit(&mut self) -> Option<bool> {
+    /// The next bit.
+    pub fn bit(&mut self) -> Option<bool> {
         let byte = self.bytes.get(self.position >> 3)?;
         let bit = byte >> (7 - (self.position & 7)) & 1;
         self.position = self.position.checked_add(1)?;
@@ -19,7 +23,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// The next `count` bits (at most 32) as a number.
-    pub(crate) fn bits(&mut self, count: u32) -> Option<u32> {
+    pub fn bits(&mut self, count: u32) -> Option<u32> {
         debug_assert!(count <= 32, "a u32 holds 32 bits");
         let mut value = 0;
         for _ in 0..count {
@@ -28,13 +32,14 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
-    pub(crate) fn skip(&mut self, count: usize) -> Option<()> {
+    /// Passes over `count` bits; `None` if there are not so many.
+    pub fn skip(&mut self, count: usize) -> Option<()> {
         self.position = self.position.checked_add(count)?;
         (self.position <= self.bytes.len().saturating_mul(8)).then_some(())
     }
 
     /// Unsigned Exp-Golomb, `ue(v)` (ITU-T H.264 §9.1).
-    pub(crate) fn ue(&mut self) -> Option<u32> {
+    pub fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0_u32;
         while !self.bit()? {
             zeros += 1;
@@ -47,7 +52,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Signed Exp-Golomb, `se(v)` (ITU-T H.264 §9.1.1).
-    pub(crate) fn se(&mut self) -> Option<i32> {
+    pub fn se(&mut self) -> Option<i32> {
         let code = self.ue()?;
         let magnitude = i32::try_from(code.div_ceil(2)).ok()?;
         Some(if code & 1 == 1 { magnitude } else { -magnitude })

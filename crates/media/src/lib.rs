@@ -11,7 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aac;
-mod bits;
+pub mod bits;
 mod frame;
 mod group;
 pub mod h264;

@@ -65,7 +65,7 @@ impl Framer {
     /// The next AAC frame carries this time.
     pub(super) fn arrive(&mut self, time: MediaTime) -> Arrival {
         let Some(anchor) = self.anchor else {
-            self.restart(time);
+            self.anchor = Some(time);
             return Arrival::First;
         };
         let counted = MediaTime::from_ticks(self.samples_in, self.sample_rate).as_micros()
@@ -113,9 +113,9 @@ impl Framer {
         Some((time, &self.packet))
     }
 
-    /// Forgets the samples that wait, and begins again at `time`.
-    pub(super) fn restart(&mut self, time: MediaTime) {
-        self.anchor = Some(time);
+    /// Forgets the samples that wait; the next frame is the first.
+    pub(super) fn restart(&mut self) {
+        self.anchor = None;
         self.samples_in = 0;
         self.packets_out = 0;
         self.slipped = 0;

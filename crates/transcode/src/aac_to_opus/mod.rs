@@ -12,7 +12,7 @@ mod tests;
 use std::fmt;
 
 use bytes::Bytes;
-use zongzi_media::{Frame, MediaTime, aac, opus};
+use zongzi_media::{Frame, aac, opus};
 
 use crate::ffi::opus::Encoder;
 use crate::he_aac;
@@ -61,7 +61,7 @@ pub struct Stats {
     pub packets: u64,
     /// Packets that libopus refused to make; their 20 ms are missing.
     pub refused: u64,
-    /// Jumps of the host's timestamps that started everything again.
+    /// Times that everything started again, as a rule because the host's timestamps jumped.
     pub restarts: u64,
     /// Samples (of each channel, at 48 kHz) inserted to follow the host's clock.
     pub inserted: u64,
@@ -141,9 +141,9 @@ impl AacToOpus {
         if self.detector.push(&frame.payload) == he_aac::Verdict::HighEfficiency {
             return Err(Unplayable::HighEfficiency);
         }
-        match self.framer.arrive(frame.pts) {
-            Arrival::First | Arrival::Next => {}
-            Arrival::Jump => self.restart(frame.pts),
+        if self.framer.arrive(frame.pts) == Arrival::Jump {
+            self.restart();
+            self.framer.arrive(frame.pts);
         }
         match self.decoder.decode(&frame.payload, &mut self.decoded) {
             Decoded::Played => self.stats.decoded += 1,
@@ -168,6 +168,15 @@ impl AacToOpus {
         Ok(())
     }
 
+    /// Forgets the past: the next frame is an anchor again. [`AacToOpus::push`] does so by itself when times jump.
+    pub fn restart(&mut self) {
+        self.stats.restarts += 1;
+        self.decoder.reset();
+        self.resampler.reset();
+        self.encoder.reset();
+        self.framer.restart();
+    }
+
     /// What happened so far.
     pub fn stats(&self) -> Stats {
         let (inserted, dropped) = self.framer.slips();
@@ -176,14 +185,6 @@ impl AacToOpus {
             dropped,
             ..self.stats
         }
-    }
-
-    fn restart(&mut self, time: MediaTime) {
-        self.stats.restarts += 1;
-        self.decoder.reset();
-        self.resampler.reset();
-        self.encoder.reset();
-        self.framer.restart(time);
     }
 }
 

@@ -18,6 +18,7 @@ const RECENT_MS = 3_000;
  * @typedef {object} Verdict
  * @property {boolean} picture pictures are coming
  * @property {boolean} sound sound is coming
+ * @property {boolean} steady picture or sound came in this look and in the one before, so that it is not a last remainder
  * @property {boolean} sick the session must be made anew
  */
 
@@ -30,6 +31,7 @@ export class Health {
   /** When the first packet came that no picture has followed yet. @type {number | null} */
   #starved = null;
   #pictureAt = -Infinity;
+  #came = false;
   #soundAt = -Infinity;
 
   /** @param {number} now */
@@ -47,6 +49,9 @@ export class Health {
     if (video || audio || slept || !live) this.#arrived = now;
     if (sample.decoded > last.decoded || slept) this.#starved = null;
     else if (video) this.#starved ??= now;
+    const came = sample.decoded > last.decoded || audio;
+    const steady = came && this.#came;
+    this.#came = came;
     if (sample.decoded > last.decoded) this.#pictureAt = now;
     if (audio) this.#soundAt = now;
     this.#last = sample;
@@ -55,6 +60,7 @@ export class Health {
     return {
       picture: now - this.#pictureAt < RECENT_MS,
       sound: now - this.#soundAt < RECENT_MS,
+      steady,
       sick: frozen || silent,
     };
   }

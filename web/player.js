@@ -20,7 +20,7 @@ const video = byId("video", HTMLVideoElement);
 /** @type {import("./view.js").Model} */
 const model = {
   h264: canPlayH264(), status: null, refused: null, connected: false, everConnected: false, unreachable: 0,
-  picture: false, sound: false,
+  picture: false, sound: false, steady: false,
 };
 /** @type {import("./whep.js").Session | null} */
 let session = null;
@@ -77,7 +77,7 @@ async function run() {
       if (model.refused >= 400 && model.refused < 500 && model.refused !== 429) retryAfterMs ??= HOPELESS_MS;
     }
     session = null;
-    model.connected = model.picture = model.sound = false;
+    model.connected = model.picture = model.sound = model.steady = false;
     show();
     await rest(backoffMs(failures, Math.random(), retryAfterMs));
   }
@@ -112,6 +112,7 @@ async function look() {
   if (pc !== session?.pc) return;
   model.picture = verdict.picture;
   model.sound = verdict.sound;
+  model.steady = verdict.steady;
   show();
   if (verdict.sick) session.close("frozen");
 }

@@ -16,6 +16,7 @@ const UNREACHABLE_MAX = 3;
  * @property {number} unreachable attempts in a row that were answered and then never connected
  * @property {boolean} picture
  * @property {boolean} sound
+ * @property {boolean} steady both last looks found picture or sound coming
  */
 /**
  * @typedef {object} View
@@ -30,7 +31,9 @@ export function view(model) {
   if (!model.h264) return { state: "failed", text: "no_h264" };
   if (NO_PICTURE.includes(reason)) return { state: "failed", text: reason };
   const note = NO_SOUND.includes(reason) ? reason : model.sound && !model.picture ? "sound_only" : undefined;
-  if (model.connected && (model.picture || model.sound)) return { state: "live", text: "live", note };
+  // What still trickles out of a broadcast whose host is gone is no live picture.
+  const remainder = model.status?.state === "interrupted" && !model.steady;
+  if (model.connected && (model.picture || model.sound) && !remainder) return { state: "live", text: "live", note };
   if (model.refused !== null) return refusal(model.refused, model.everConnected);
   if (!model.connected) {
     if (model.unreachable >= UNREACHABLE_MAX) return { state: "failed", text: "unreachable" };

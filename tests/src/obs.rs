@@ -89,7 +89,7 @@ impl Obs {
         wait::until("OBS to be refused", START_MAX, || {
             let said = self.said();
             said.lines()
-                .find(|line| line.contains("failed") && line.contains("rtmp"))
+                .find(|line| line.contains("[rtmp stream") && line.contains("failed"))
                 .map(str::to_owned)
         })
     }

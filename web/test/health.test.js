@@ -17,9 +17,9 @@ function watch(feed, seconds, live = true) {
 }
 
 test("a stream that plays is well, with picture, sound, or both", () => {
-  assert.deepEqual(watch((s) => ({ video: s * 300, decoded: s * 30, audio: s * 50 }), 60), { picture: true, sound: true, sick: false });
-  assert.deepEqual(watch((s) => ({ video: 0, decoded: 0, audio: s * 50 }), 60), { picture: false, sound: true, sick: false });
-  assert.deepEqual(watch((s) => ({ video: s * 300, decoded: s * 30, audio: 0 }), 60), { picture: true, sound: false, sick: false });
+  assert.deepEqual(watch((s) => ({ video: s * 300, decoded: s * 30, audio: s * 50 }), 60), { picture: true, sound: true, steady: true, sick: false });
+  assert.deepEqual(watch((s) => ({ video: 0, decoded: 0, audio: s * 50 }), 60), { picture: false, sound: true, steady: true, sick: false });
+  assert.deepEqual(watch((s) => ({ video: s * 300, decoded: s * 30, audio: 0 }), 60), { picture: true, sound: false, steady: true, sick: false });
 });
 
 test("video that comes and is not decoded is frozen, even while sound plays", () => {
@@ -33,7 +33,12 @@ test("a live channel of which nothing comes is lost", () => {
 });
 
 test("a host who is not there makes nobody sick", () => {
-  assert.deepEqual(watch(() => ({ video: 9, decoded: 9, audio: 9 }), 600, false), { picture: false, sound: false, sick: false });
+  assert.deepEqual(watch(() => ({ video: 9, decoded: 9, audio: 9 }), 600, false), { picture: false, sound: false, steady: false, sick: false });
+});
+
+test("what comes in one burst is not steady", () => {
+  const burst = watch((s) => ({ video: s < 8 ? 0 : 60, decoded: s < 8 ? 0 : 60, audio: 0 }), 8, false);
+  assert.deepEqual(burst, { picture: true, sound: false, steady: false, sick: false });
 });
 
 test("a page that slept starts its spans again", () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { view } from "../view.js";
 
 const fresh = {
-  h264: true, status: null, refused: null, connected: false, everConnected: false, unreachable: 0, picture: false, sound: false,
+  h264: true, status: null, refused: null, connected: false, everConnected: false, unreachable: 0, picture: false, sound: false, steady: false,
 };
 /** @param {object} change @param {string} state @param {string} text */
 const check = (change, state, text) => {
@@ -25,6 +25,12 @@ test("each stage of a good session has its words", () => {
 test("a picture that plays is live whatever the status says", () => {
   check({ ...connected, picture: true }, "live", "live");
   check({ ...connected, picture: true, status: { state: "waiting" } }, "live", "live");
+});
+
+test("a last remainder of a host who is gone is not live, and his return is", () => {
+  const interrupted = { ...connected, status: { state: "interrupted" }, picture: true };
+  check(interrupted, "waiting", "interrupted");
+  check({ ...interrupted, steady: true }, "live", "live");
 });
 
 test("what can't be played is said instead of a black picture", () => {

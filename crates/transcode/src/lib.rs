@@ -17,5 +17,6 @@ mod h264;
 pub mod he_aac;
 pub mod ip;
 pub mod reencode;
+pub mod worker;
 
 pub use aac_to_opus::{AacToOpus, Stats, Unplayable};

@@ -68,6 +68,8 @@ impl RtpTime {
 /// What an RTP header says, without its extensions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
+    /// The payload ends in padding, whose last byte counts it (RFC 3550 §5.1).
+    pub padding: bool,
     /// The last packet of a video frame; the first after a silence for audio.
     pub marker: bool,
     /// The payload type, 0 to 127; the bit above is cut off in writing.
@@ -86,7 +88,7 @@ impl Header {
     pub fn write(&self, extensions: &Extensions, out: &mut [u8; HEADER_BYTES_MAX]) -> usize {
         let block = extensions.as_bytes();
         let [b0, b1, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3, rest @ ..] = out;
-        *b0 = if block.is_empty() { 0x80 } else { 0x90 };
+        *b0 = 0x80 | (u8::from(self.padding) << 5) | (u8::from(!block.is_empty()) << 4);
         *b1 = (u8::from(self.marker) << 7) | (self.payload_type & 0x7f);
         [*s0, *s1] = self.sequence.0.to_be_bytes();
         [*t0, *t1, *t2, *t3] = self.timestamp.0.to_be_bytes();
@@ -207,7 +209,7 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut packet = Self::parse_protected(bytes)?;
-        if bytes.first()? & 0x20 != 0 {
+        if packet.header.padding {
             // RFC 3550 §5.1: the last byte counts the padding, itself included.
             let padding = usize::from(*packet.payload.last()?);
             let end = packet.payload.len().checked_sub(padding)?;
@@ -236,6 +238,7 @@ impl<'a> Packet<'a> {
         let header_bytes = bytes.get(..bytes.len().checked_sub(rest.len())?)?;
         Some(Self {
             header: Header {
+                padding: b0 & 0x20 != 0,
                 marker: b1 & 0x80 != 0,
                 payload_type: b1 & 0x7f,
                 sequence: SeqNo(u16::from_be_bytes([s0, s1])),
@@ -282,6 +285,7 @@ mod tests {
 
     fn header() -> Header {
         Header {
+            padding: false,
             marker: true,
             payload_type: 102,
             sequence: SeqNo(0xfffe),

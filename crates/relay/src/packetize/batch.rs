@@ -15,8 +15,9 @@ pub enum BatchKind {
 /// The RTP payloads of one frame, in one allocation, shared by all viewers of the broadcast and kept for joins and
 /// retransmission.
 ///
-/// All payloads have the same size but the last, which may be shorter: with headers of one size in front this is the
-/// shape that one UDP GSO send takes. (An exception are the first payloads of a keyframe: see `lead`.)
+/// All payloads have the same size: with headers of one size in front this is the shape that one UDP GSO send takes.
+/// The last one is padded to that size, which costs a few bytes, so that a packet of sound may ride as the send's short
+/// end. (Exceptions are the first payloads of a keyframe, see `lead`, and pictures of several slices.)
 #[derive(Debug)]
 pub struct Batch {
     /// What the payloads carry.
@@ -39,6 +40,8 @@ pub struct Batch {
     ends: Box<[u32]>,
     /// Number of payloads that hold parameter sets only.
     lead: usize,
+    /// Bytes of RTP padding at the end of the last payload.
+    padding: u8,
 }
 
 impl Batch {
@@ -68,6 +71,7 @@ impl Batch {
             data,
             ends,
             lead: 0,
+            padding: 0,
         }
     }
 
@@ -75,6 +79,13 @@ impl Batch {
     #[must_use]
     pub fn with_lead(mut self, lead: usize) -> Self {
         self.lead = lead.min(self.ends.len());
+        self
+    }
+
+    /// The last payload ends in `padding` bytes of RTP padding, the last of which counts them (RFC 3550 §5.1).
+    #[must_use]
+    pub fn with_padding(mut self, padding: u8) -> Self {
+        self.padding = padding;
         self
     }
 
@@ -89,7 +100,23 @@ impl Batch {
         self.ends.len()
     }
 
-    /// The payload of packet `index`.
+    /// Whether the payload of packet `index` ends in padding.
+    pub fn is_padded(&self, index: usize) -> bool {
+        self.padding > 0 && index.saturating_add(1) == self.packets()
+    }
+
+    /// The payload of packet `index` without its padding: what a retransmission carries.
+    pub fn media(&self, index: usize) -> Option<&[u8]> {
+        let payload = self.payload(index)?;
+        let padding = if self.is_padded(index) {
+            usize::from(self.padding)
+        } else {
+            0
+        };
+        payload.get(..payload.len().saturating_sub(padding))
+    }
+
+    /// The payload of packet `index`, padding included.
     pub fn payload(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)? as usize;
         let start = index

@@ -8,8 +8,8 @@
 //! **The shape for GSO.** One send call takes packets of one size, the last one shorter. So:
 //! - the parameter sets of a keyframe are payloads of their own ([`Batch::lead`]), which a shard may send twice
 //!   (RTP.md 53);
-//! - a NAL unit that fits no packet is cut into FU-A fragments of equal size, the last one up to a few bytes shorter:
-//!   one run;
+//! - a NAL unit that fits no packet is cut into FU-A fragments of equal size, one run; the frame's last fragment, a few
+//!   bytes shorter, is padded to that size (RFC 3550 §5.1), so that a packet of sound can ride as the run's short end;
 //! - neighbouring NAL units that fit one packet together travel as one STAP-A.
 //!
 //! A picture of one slice is thus one run, and one of n large slices n runs: fragments of two NAL units may not share a
@@ -98,7 +98,8 @@ impl Packetizer {
         plan(&sending, 0, sets, &mut self.plan);
         let lead = self.plan.len();
         plan(&sending, sets, sending.len(), &mut self.plan);
-        let (data, ends) = write(&sending, &self.plan);
+        let padding = padding(&self.plan);
+        let (data, ends) = write(&sending, &self.plan, padding);
         let batch = Batch::new(
             BatchKind::Video { keyframe },
             sequence,
@@ -108,7 +109,7 @@ impl Packetizer {
             data,
             ends,
         );
-        Ok(batch.with_lead(lead))
+        Ok(batch.with_lead(lead).with_padding(padding))
     }
 
     fn take_parameter_sets(&mut self, units: &[NalUnit]) {
@@ -178,8 +179,34 @@ fn plan_pieces(unit: usize, len: usize, packets: &mut Vec<Packet>) {
     }
 }
 
-fn write(units: &[&Bytes], packets: &[Packet]) -> (Box<[u8]>, Box<[u32]>) {
-    let size = packets.iter().fold(0_usize, |sum, packet| {
+/// What the last packet lacks to the size of the fragments before it. More than one byte can count is left alone: only
+/// pictures of a quarter of a megabyte have so many fragments.
+fn padding(packets: &[Packet]) -> u8 {
+    match packets {
+        [
+            ..,
+            Packet::Piece {
+                unit: first,
+                start,
+                end,
+            },
+            Packet::Piece {
+                unit: last,
+                start: from,
+                end: to,
+            },
+        ] if first == last => {
+            let lacks = end
+                .saturating_sub(*start)
+                .saturating_sub(to.saturating_sub(*from));
+            u8::try_from(lacks).unwrap_or(0)
+        }
+        _ => 0,
+    }
+}
+
+fn write(units: &[&Bytes], packets: &[Packet], padding: u8) -> (Box<[u8]>, Box<[u32]>) {
+    let size = packets.iter().fold(usize::from(padding), |sum, packet| {
         sum.saturating_add(size(units, *packet))
     });
     let mut data = Vec::with_capacity(size);
@@ -203,6 +230,16 @@ fn write(units: &[&Bytes], packets: &[Packet]) -> (Box<[u8]>, Box<[u32]>) {
             }
         }
         ends.push(u32::try_from(data.len()).unwrap_or(u32::MAX));
+    }
+    if let (Some(end), 1..) = (ends.last_mut(), padding) {
+        data.resize(
+            data.len()
+                .saturating_add(usize::from(padding))
+                .saturating_sub(1),
+            0,
+        );
+        data.push(padding);
+        *end = u32::try_from(data.len()).unwrap_or(u32::MAX);
     }
     debug_assert_eq!(
         data.len(),

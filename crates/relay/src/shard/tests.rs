@@ -19,6 +19,8 @@ use crate::packetize::{Batch, BatchKind};
 use crate::whep::{self, Patched, Reach, Whep};
 
 const SHOW: BroadcastId = BroadcastId(7);
+/// Bytes of padding at the end of each picture, which the viewer's engine must take off again.
+const PADDING: u8 = 5;
 /// No wait of a test is longer: a run that gets here has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -71,12 +73,17 @@ impl Stage {
         let sequence = show.videos;
         show.videos += 1;
         let mut payloads: Vec<Vec<u8>> = (0..packets).map(|n| noise(sequence, n, 1_150)).collect();
-        payloads[packets - 1].truncate(300);
+        payloads[packets - 1].truncate(1_150 - usize::from(PADDING));
         if keyframe {
             payloads.insert(0, noise(sequence, 99, 30));
             show.group.clear();
         }
-        let batch = self.batch(BatchKind::Video { keyframe }, sequence, &payloads);
+        let mut padded = payloads.clone();
+        if let Some(last) = padded.last_mut() {
+            last.resize(1_149, 0);
+            last.push(PADDING);
+        }
+        let batch = self.batch(BatchKind::Video { keyframe }, sequence, &padded);
         show.group.push(Arc::clone(&batch));
         show.sent.insert(sequence, payloads);
         self.send(&show, &batch);
@@ -107,10 +114,11 @@ impl Stage {
         });
         let ends = ends.collect();
         let keyframe = kind == BatchKind::Video { keyframe: true };
+        let padding = if kind == BatchKind::Audio { 0 } else { PADDING };
         let data = payloads.concat().into();
         let rtp_time = u32::try_from(ticks).unwrap();
         let batch = Batch::new(kind, sequence, 0, rtp_time, now, data, ends);
-        Arc::new(batch.with_lead(usize::from(keyframe)))
+        Arc::new(batch.with_lead(usize::from(keyframe)).with_padding(padding))
     }
 
     fn send(&self, show: &Show, batch: &Arc<Batch>) {
@@ -406,6 +414,44 @@ fn a_viewer_of_another_engine_gets_the_newest_group_and_then_live_byte_for_byte(
         messages * 3 < datagrams,
         "{messages} messages for {datagrams} datagrams"
     );
+    house.shards.shutdown();
+}
+
+#[test]
+fn sound_rides_with_the_picture_and_goes_alone_when_none_comes() {
+    let house = House::open(1);
+    house.stage.frame(true, 9);
+    let mut player = house.join();
+    player.live_until("connected", |player| {
+        player.connected && player.video().len() >= 10
+    });
+    let messages = || count(&house.shards.socket_counters()[0].sent_messages);
+    let before = messages();
+    for _ in 0..50 {
+        house.stage.sound();
+        house.stage.frame(false, 9);
+        player.live(Duration::from_millis(4));
+    }
+    player.live_until("all sound", |player| player.sound().len() >= 50);
+    let with_pictures = messages() - before;
+    // Reports and answers to checks are messages, too.
+    assert!(
+        (50..70).contains(&with_pictures),
+        "{with_pictures} messages for 50 pictures and 50 packets of sound"
+    );
+
+    let asked = Instant::now();
+    house.stage.sound();
+    player.live_until("sound alone", |player| player.sound().len() > 50);
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "held for {:?}",
+        asked.elapsed()
+    );
+    let show = house.stage.show.lock().unwrap();
+    assert!(player.sound().values().eq(show.sound.iter()));
+    drop(show);
+    expect_video(&player, &house, 0, 50);
     house.shards.shutdown();
 }
 

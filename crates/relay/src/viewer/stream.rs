@@ -75,7 +75,7 @@ impl Stream {
                 sent.0 += usize::from(bytes > 0);
                 sent.1 += bytes;
             }
-            let bytes = batch.payload(packet).map_or(0, <[u8]>::len);
+            let bytes = batch.media(packet).map_or(0, <[u8]>::len);
             self.index = self.index.wrapping_add(1);
             self.packets = self.packets.wrapping_add(1);
             self.bytes = self.bytes.wrapping_add(u32::try_from(bytes).unwrap_or(0));
@@ -117,10 +117,11 @@ impl Stream {
         original_index: u64,
         out: &mut impl Outbox,
     ) -> usize {
-        let Some(payload) = batch.payload(packet) else {
+        let Some(payload) = batch.media(packet) else {
             return 0;
         };
         let header = Header {
+            padding: false,
             payload_type: self.settings.payload_type,
             sequence: sequence(self.index),
             ssrc: self.settings.ssrc,
@@ -152,6 +153,7 @@ impl Stream {
 
     fn header(&self, batch: &Batch, packet: usize, index: u64) -> Header {
         Header {
+            padding: batch.is_padded(packet),
             // Audio: only behind a silence (RFC 7587 §4.1), which our streams don't have.
             marker: matches!(batch.kind, BatchKind::Video { .. }) && packet + 1 == batch.packets(),
             payload_type: self.settings.payload_type,

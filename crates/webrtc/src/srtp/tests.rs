@@ -135,6 +135,7 @@ fn dummy(profile: Profile) -> Cipher {
 
 fn header(sequence: u16, ssrc: u32) -> Vec<u8> {
     let header = Header {
+        padding: false,
         marker: false,
         payload_type: 96,
         sequence: SeqNo(sequence),

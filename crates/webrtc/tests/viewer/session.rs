@@ -162,6 +162,7 @@ impl Session {
     pub(crate) fn send_video(&mut self, index: u64, payload: &[u8], lost: bool) {
         let stream = self.negotiated.video.clone().expect("agreed");
         let header = Header {
+            padding: false,
             marker: true,
             payload_type: stream.payload_type,
             sequence: SeqNo((index & 0xffff) as u16),
@@ -185,6 +186,7 @@ impl Session {
         let stream = self.negotiated.video.clone().expect("agreed");
         let (payload_type, ssrc) = stream.rtx.expect("str0m offers it");
         let header = Header {
+            padding: false,
             marker: true,
             payload_type,
             sequence: SeqNo((rtx_index & 0xffff) as u16),

@@ -20,7 +20,7 @@ fn depacketized(batch: &Batch) -> Vec<Vec<u8>> {
     depacketizer.is_avc = true;
     let (mut out, mut extra) = (Vec::new(), CodecExtra::None);
     for index in 0..batch.packets() {
-        let payload = batch.payload(index).unwrap();
+        let payload = batch.media(index).unwrap();
         depacketizer
             .depacketize(payload, &mut out, &mut extra)
             .unwrap();
@@ -188,11 +188,20 @@ fn a_large_slice_is_one_run_of_equal_packets() {
             "as few as can be"
         );
         let first = batch.payload(0).unwrap().len();
-        let last = batch.payload(batch.packets() - 1).unwrap().len();
+        let last = batch.packets() - 1;
+        let padding = first - batch.media(last).unwrap().len();
         assert!(
-            first - last < batch.packets(),
-            "{bytes} bytes: {first} and {last}"
+            padding < batch.packets(),
+            "{bytes} bytes: {padding} bytes of padding"
         );
+        if padding < 256 {
+            assert_eq!(batch.payload(last).unwrap().len(), first, "{bytes} bytes");
+            assert_eq!(batch.is_padded(last), padding > 0);
+        }
+        if batch.is_padded(last) {
+            let counted = *batch.payload(last).unwrap().last().unwrap();
+            assert_eq!(usize::from(counted), padding);
+        }
     }
     let batch = packetize(&mut keyframe_track(), &picture(0, Picture::P, 1_158));
     assert_eq!(batch.packets(), 1, "what fits is not cut");

@@ -1,23 +1,27 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
+use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use crate::Text;
 
 /// A channel as the store holds it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Channel {
     /// Its name, which never changes.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     #[serde(serialize_with = "name_as_text")]
     pub name: ChannelName,
     /// Its title, for people; may be empty.
+    #[schema(value_type = String, max_length = 200)]
     pub title: Text,
     /// Who wins when a second host comes.
     pub takeover: Takeover,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// Counts its changes from 1.
     pub version: u64,
@@ -44,7 +48,7 @@ pub struct ChannelPatch {
 }
 
 /// Who wins when a second host comes with a good key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Takeover {
     /// The newest: an encoder that lost its network is never locked out by its own dead connection.

@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime};
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
+use crate::admin_token::AdminToken;
 use crate::gate::KeyGate;
 use crate::key::{Key, KeyId, Minted, StreamKey};
 use crate::secret::{Purpose, Secret};
 use crate::store::{Error, NewKey, Sqlite, Store};
-use crate::{Channel, NewChannel, Takeover, Text};
+use crate::{Channel, ChannelPatch, NewChannel, Takeover, Text};
 
 /// Channels and keys, as the command line and the server work with them.
 #[derive(Debug, Clone)]
@@ -35,6 +36,16 @@ impl Control<Sqlite> {
 }
 
 impl<S: Store> Control<S> {
+    /// The token that opens the API, kept in `dir`, made if it is not there yet.
+    ///
+    /// This blocks: call it at start.
+    ///
+    /// # Errors
+    /// When its file can't be read or made.
+    pub fn admin_token(&self, dir: &Path) -> Result<AdminToken, Error> {
+        Ok(AdminToken::load_or_create(dir, self.secret.clone())?)
+    }
+
     /// The longest time that a key stays good beside the one that takes its place: a month.
     pub const OVERLAP_MAX: Duration = Duration::from_secs(31 * 86_400);
 
@@ -83,7 +94,32 @@ impl<S: Store> Control<S> {
     /// # Errors
     /// When there is none, or the store fails.
     pub async fn delete_channel(&self, name: ChannelName) -> Result<(), Error> {
-        self.store.delete_channel(name, None, now()).await
+        self.delete_channel_at(name, None).await
+    }
+
+    /// Changes a channel's settings, if it still is at `version`.
+    ///
+    /// # Errors
+    /// When there is none, it has changed, or the store fails.
+    pub async fn update_channel(
+        &self,
+        name: ChannelName,
+        version: Option<u64>,
+        patch: ChannelPatch,
+    ) -> Result<Channel, Error> {
+        self.store.update_channel(name, version, patch, now()).await
+    }
+
+    /// [`Control::delete_channel`], if it still is at `version`.
+    ///
+    /// # Errors
+    /// When there is none, it has changed, or the store fails.
+    pub async fn delete_channel_at(
+        &self,
+        name: ChannelName,
+        version: Option<u64>,
+    ) -> Result<(), Error> {
+        self.store.delete_channel(name, version, now()).await
     }
 
     /// Makes a stream key for a channel.

@@ -2,6 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
@@ -104,24 +105,31 @@ impl Serialize for KeyId {
 }
 
 /// A stream key as the store holds it: everything but the secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Key {
     /// Its public name.
+    #[schema(value_type = String)]
     pub id: KeyId,
     /// The one channel that it opens.
+    #[schema(value_type = String)]
     #[serde(serialize_with = "name_as_text")]
     pub channel: ChannelName,
     /// How the secret begins, to tell keys apart.
     pub prefix: String,
     /// What its owner calls it; may be empty.
+    #[schema(value_type = String, max_length = 200)]
     pub label: Text,
     /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
     /// When a host last came with it, to the minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub last_used: Option<Timestamp>,
     /// When it stops being good by itself, if it does.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub expires: Option<Timestamp>,
     /// When it was revoked, or had expired.
+    #[schema(value_type = Option<String>, format = DateTime)]
     pub revoked: Option<Timestamp>,
 }
 

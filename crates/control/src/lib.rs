@@ -8,6 +8,8 @@
 
 #![forbid(unsafe_code)]
 
+mod admin_token;
+pub mod api;
 mod channel;
 mod control;
 mod gate;
@@ -20,6 +22,7 @@ pub mod store;
 mod text;
 pub mod watch;
 
+pub use admin_token::AdminToken;
 pub use channel::{Channel, ChannelPatch, InvalidTakeover, NewChannel, Takeover};
 pub use control::Control;
 pub use gate::{Admitted, GateStats, KeyGate, Refusal};

@@ -33,6 +33,9 @@ pub enum SecretError {
     /// It does not hold what it should.
     #[error("{} is damaged: it must hold {} bytes; put back the one from your backup", .0.display(), Secret::BYTES)]
     Damaged(PathBuf),
+    /// The admin token's file holds no token.
+    #[error("{} holds no admin token; delete it and start again to get a new one", .0.display())]
+    NoToken(PathBuf),
 }
 
 impl Secret {
@@ -52,7 +55,7 @@ impl Secret {
         if let Some(secret) = Self::load(&path)? {
             return Ok(secret);
         }
-        Self::create(dir, &path)?;
+        create_private(dir, &path, &random::bytes::<{ Self::BYTES }>())?;
         // Another process may have been quicker: what counts is what stands in the file.
         Self::load(&path)?.ok_or(SecretError::Damaged(path))
     }
@@ -81,33 +84,31 @@ impl Secret {
         }
         Ok(Some(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes))))
     }
+}
 
-    /// Writes the whole file under another name first and then links it, so that nobody ever reads half of it and the
-    /// first of two processes wins.
-    fn create(dir: &Path, path: &Path) -> Result<(), SecretError> {
-        let draft = dir.join(format!(
-            "{}.{}",
-            Self::FILE,
-            random::base32(&random::bytes::<5>())
-        ));
-        let write = || {
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&draft)?;
-            file.write_all(&random::bytes::<{ Self::BYTES }>())?;
-            file.sync_all()?;
-            match fs::hard_link(&draft, path) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-                _ => File::open(dir)?.sync_all(),
-            }
-        };
-        let written = write();
-        // If the draft stays behind it is only a file that nobody reads.
-        let _ = fs::remove_file(&draft);
-        written.map_err(failed("create", path))
-    }
+/// Makes the file at `path` in `dir`, for its owner only, unless it is there already.
+///
+/// The whole of it is written under another name first and then linked, so that nobody ever reads half of it and the
+/// first of two processes wins.
+pub(crate) fn create_private(dir: &Path, path: &Path, contents: &[u8]) -> Result<(), SecretError> {
+    let draft = path.with_extension(random::base32(&random::bytes::<5>()));
+    let write = || {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&draft)?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => File::open(dir)?.sync_all(),
+        }
+    };
+    let written = write();
+    // If the draft stays behind it is only a file that nobody reads.
+    let _ = fs::remove_file(&draft);
+    written.map_err(failed("create", path))
 }
 
 impl fmt::Debug for Secret {
@@ -120,6 +121,7 @@ impl fmt::Debug for Secret {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
     StreamKey,
+    AdminToken,
     /// Stands in the store to tell whether store and secret belong together.
     Check,
 }
@@ -128,12 +130,13 @@ impl Purpose {
     fn as_bytes(self) -> &'static [u8] {
         match self {
             Self::StreamKey => b"stream key\0",
+            Self::AdminToken => b"admin token\0",
             Self::Check => b"check\0",
         }
     }
 }
 
-fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretError {
+pub(crate) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> SecretError {
     let path = path.to_owned();
     move |source| SecretError::Io {
         action,

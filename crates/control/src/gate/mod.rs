@@ -1,4 +1,4 @@
-mod throttle;
+pub(crate) mod throttle;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

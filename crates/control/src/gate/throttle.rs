@@ -15,7 +15,7 @@ const ADDRESSES_MAX: usize = 4_096;
 
 /// Who has shown wrong keys lately.
 #[derive(Debug, Default)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     guesses: HashMap<IpAddr, Guesses>,
 }
 
@@ -27,14 +27,14 @@ struct Guesses {
 
 impl Throttle {
     /// For how long `peer` is not listened to, if it is not.
-    pub(super) fn refused_for(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
+    pub(crate) fn refused_for(&self, peer: IpAddr, now: Instant) -> Option<Duration> {
         let guesses = self.guesses.get(&subscriber(peer))?;
         let left = WINDOW.checked_sub(now.saturating_duration_since(guesses.since))?;
         (guesses.count >= GUESSES_MAX && !left.is_zero()).then_some(left)
     }
 
     /// Notes a wrong key. Loopback is not counted: there a proxy speaks for everyone.
-    pub(super) fn wrong(&mut self, peer: IpAddr, now: Instant) {
+    pub(crate) fn wrong(&mut self, peer: IpAddr, now: Instant) {
         let source = subscriber(peer);
         if source.is_loopback() {
             return;

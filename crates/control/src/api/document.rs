@@ -1,0 +1,44 @@
+use axum::Json;
+use utoipa::openapi::OpenApi as Described;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+use super::{channels, keys};
+
+/// The API's description, OpenAPI 3.1, made from the handlers.
+pub(super) async fn serve() -> Json<Described> {
+    Json(Document::openapi())
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Zongzi", description = "Channels and stream keys of a Zongzi server."),
+    paths(
+        channels::list,
+        channels::create,
+        channels::read,
+        channels::update,
+        channels::delete,
+        keys::list,
+        keys::create,
+        keys::read,
+        keys::revoke,
+        keys::rotate,
+    ),
+    security(("admin_token" = [])),
+    modifiers(&Bearer),
+)]
+struct Document;
+
+/// Says that the token goes into `Authorization: Bearer`.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut Described) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("admin_token", SecurityScheme::Http(scheme));
+    }
+}

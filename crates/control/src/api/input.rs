@@ -1,0 +1,113 @@
+use std::str::FromStr;
+
+use axum::body::Body;
+use axum::extract::Query;
+use axum::extract::rejection::QueryRejection;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use zongzi_http::problem::{self, Kind};
+use zongzi_http::{Problem, body};
+
+use crate::Channel;
+
+/// What was sent can be read and makes no sense.
+const INVALID: Kind = Kind::new(
+    "invalid",
+    "The request can't be used",
+    StatusCode::UNPROCESSABLE_ENTITY,
+);
+
+/// The longest request body, in bytes; a title of 200 characters needs far less.
+const BODY_BYTES_MAX: usize = 16 * 1024;
+/// Entries of a page, unless asked for otherwise.
+const LIMIT_DEFAULT: u32 = 100;
+/// The most entries of a page.
+const LIMIT_MAX: u32 = 1_000;
+
+/// Which page of a list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Page {
+    /// How many entries, at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+/// A page that was asked for, or why it can't be.
+pub(super) type PageQuery = Result<Query<Page>, QueryRejection>;
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Listed<T> {
+    /// The entries.
+    pub(super) items: Vec<T>,
+    /// What to send as `after` for the next page; null on the last one.
+    pub(super) next: Option<String>,
+}
+
+/// Reads a page's query: where it begins and how long it may be.
+pub(super) fn page<T: FromStr<Err: std::error::Error>>(
+    query: PageQuery,
+) -> Result<(Option<T>, u32), Problem> {
+    let Query(page) = query.map_err(|error| INVALID.because(error.body_text()))?;
+    let limit = page.limit.unwrap_or(LIMIT_DEFAULT);
+    if !(1..=LIMIT_MAX).contains(&limit) {
+        return Err(INVALID.because(format!("limit is 1 to {LIMIT_MAX}")));
+    }
+    Ok((page.after.as_deref().map(parse).transpose()?, limit))
+}
+
+/// Makes a page of `items`, which were read with one more than `limit` to see whether there are more.
+pub(super) fn listed<T>(mut items: Vec<T>, limit: u32, name: impl Fn(&T) -> String) -> Listed<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = items.len() > limit;
+    items.truncate(limit);
+    let next = if more { items.last().map(name) } else { None };
+    Listed { items, next }
+}
+
+/// Reads a value of the request, with its own words for what is wrong.
+pub(super) fn parse<T: FromStr<Err: std::error::Error>>(text: &str) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|error: T::Err| INVALID.because(error.to_string()))
+}
+
+/// Reads a JSON body.
+pub(super) async fn json<T: DeserializeOwned>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    body::require_media_type(headers, "application/json")?;
+    let bytes = body::read(body, BODY_BYTES_MAX).await?;
+    serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => INVALID.because(error.to_string()),
+        _ => problem::BODY_UNREADABLE.because(format!("the body is not JSON: {error}")),
+    })
+}
+
+/// The tag of a channel's state. A channel that was deleted and made again has another.
+pub(super) fn tag(channel: &Channel) -> String {
+    format!("\"{:x}-{}\"", channel.created.unix_ms(), channel.version)
+}
+
+/// Checks `If-Match` (RFC 9110 §13.1.1) against the present state, if it is sent, and gives the version that a change is
+/// bound to.
+pub(super) fn bound_to(headers: &HeaderMap, channel: &Channel) -> Result<Option<u64>, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        return Ok(None);
+    };
+    let present = tag(channel);
+    let mut tags = value.to_str().unwrap_or_default().split(',').map(str::trim);
+    match tags.find(|sent| *sent == "*" || *sent == present) {
+        Some("*") => Ok(None),
+        Some(_) => Ok(Some(channel.version)),
+        None => Err(problem::PRECONDITION_FAILED.because(
+            "the channel has been changed meanwhile; read it again and repeat the change",
+        )),
+    }
+}

@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+use http::StatusCode;
+use zongzi_http::Problem;
+use zongzi_http::problem::{self, Kind};
+
+use crate::store::Error;
+
+const KEY_UNKNOWN: Kind = Kind::new("key-unknown", "No such key", StatusCode::NOT_FOUND);
+const CHANNEL_EXISTS: Kind = Kind::new("channel-exists", "The name is taken", StatusCode::CONFLICT);
+const KEY_REVOKED: Kind = Kind::new("key-revoked", "The key is revoked", StatusCode::CONFLICT);
+const LIMIT: Kind = Kind::new("limit", "The limit is reached", StatusCode::CONFLICT);
+
+/// The one place where what the store says becomes HTTP.
+pub(super) fn problem(error: Error) -> Problem {
+    let kind = match &error {
+        Error::ChannelUnknown(_) => problem::CHANNEL_UNKNOWN,
+        Error::KeyUnknown(_) => KEY_UNKNOWN,
+        Error::ChannelExists(_) => CHANNEL_EXISTS,
+        Error::KeyRevoked(_) => KEY_REVOKED,
+        Error::Changed(_) => problem::PRECONDITION_FAILED,
+        Error::Limit { .. } => LIMIT,
+        _ => {
+            tracing::error!(%error, "the store failed a request of the API");
+            return problem::UNAVAILABLE
+                .because(error.to_string())
+                .retry_after(Duration::from_secs(5));
+        }
+    };
+    kind.because(error.to_string())
+}

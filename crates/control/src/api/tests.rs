@@ -1,0 +1,339 @@
+//! The API as a client sees it, over a real store.
+
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use axum::response::Response;
+use http::{Request, StatusCode, header};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::store::Sqlite;
+
+struct Bench {
+    dir: tempfile::TempDir,
+    control: Control<Sqlite>,
+    router: Router,
+    token: String,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let control = Control::open(dir.path()).unwrap();
+        control.first_start().await.unwrap();
+        let admin = control.admin_token(dir.path()).unwrap();
+        let token = std::fs::read_to_string(admin.path())
+            .unwrap()
+            .trim()
+            .to_owned();
+        let router = zongzi_http::with_fallbacks(router(control.clone(), admin));
+        Self {
+            dir,
+            control,
+            router,
+            token,
+        }
+    }
+
+    async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Value,
+    ) -> Response {
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("authorization", format!("Bearer {}", self.token));
+        request = request.header("content-type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_string())).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
+    /// A request that needs no headers of its own: its status and body.
+    async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let response = self.send(method, path, &[], body).await;
+        (response.status().as_u16(), value(response).await)
+    }
+}
+
+async fn value(response: Response) -> Value {
+    let body = axum::body::to_bytes(response.into_body(), 1 << 20)
+        .await
+        .unwrap();
+    serde_json::from_slice(&body).unwrap_or(Value::Null)
+}
+
+#[tokio::test]
+async fn nothing_is_said_to_who_shows_no_token() {
+    let bench = Bench::new().await;
+    tokio::time::pause();
+    for shown in [
+        None,
+        Some("Basic x"),
+        Some("Bearer zat_wrong"),
+        Some("Bearer"),
+    ] {
+        for path in ["/api/v1/channels", "/api/v1/keys/key_a"] {
+            let mut request = Request::get(path);
+            if let Some(shown) = shown {
+                request = request.header(header::AUTHORIZATION, shown);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let response = bench.router.clone().oneshot(request).await.unwrap();
+            assert_eq!(
+                response.status(),
+                StatusCode::UNAUTHORIZED,
+                "{path} {shown:?}"
+            );
+            assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
+            assert_eq!(
+                response.headers()[header::CONTENT_TYPE],
+                "application/problem+json"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn guessing_tokens_costs_time_and_then_attention() {
+    let bench = Bench::new().await;
+    tokio::time::pause();
+    let ask = |token: String| {
+        let mut request = Request::get("/api/v1/channels")
+            .header(header::AUTHORIZATION, format!("Bearer {token}"))
+            .body(Body::empty())
+            .unwrap();
+        let stranger = "192.0.2.1:4000".parse().unwrap();
+        request
+            .extensions_mut()
+            .insert(zongzi_http::Connection::new(stranger, stranger));
+        bench.router.clone().oneshot(request)
+    };
+    let start = tokio::time::Instant::now();
+    for _ in 0..20 {
+        assert_eq!(ask("zat_guess".to_owned()).await.unwrap().status(), 401);
+    }
+    assert_eq!(start.elapsed().as_secs(), 20);
+    let response = ask(bench.token.clone()).await.unwrap();
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
+}
+
+#[tokio::test]
+async fn the_token_is_made_once_and_a_file_without_one_is_refused() {
+    let bench = Bench::new().await;
+    let again = bench.control.admin_token(bench.dir.path()).unwrap();
+    assert!(again.is(&bench.token) && !again.is("") && !again.is("zat_"));
+    std::fs::write(again.path(), "\n").unwrap();
+    let error = bench.control.admin_token(bench.dir.path()).unwrap_err();
+    assert!(
+        error.to_string().contains("holds no admin token"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_channel_is_made_read_listed_changed_and_deleted() {
+    let bench = Bench::new().await;
+    let body = json!({"name": "tea", "title": "Tea house", "takeover": "refuse"});
+    let made = bench
+        .send("POST", "/api/v1/channels", &[], body.clone())
+        .await;
+    assert_eq!(made.status(), StatusCode::CREATED);
+    assert_eq!(made.headers()[header::LOCATION], "/api/v1/channels/tea");
+    let first = made.headers()[header::ETAG].to_str().unwrap().to_owned();
+    let (status, problem) = bench.ask("POST", "/api/v1/channels", body).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (409, &json!("/problems/channel-exists"))
+    );
+
+    let patch = json!({"title": "Noodles"});
+    let matching = [("if-match", first.as_str())];
+    let changed = bench
+        .send("PATCH", "/api/v1/channels/tea", &matching, patch.clone())
+        .await;
+    assert_eq!(changed.status(), StatusCode::OK);
+    assert_ne!(changed.headers()[header::ETAG], first);
+    let changed = value(changed).await;
+    assert_eq!(
+        (&changed["title"], &changed["takeover"]),
+        (&json!("Noodles"), &json!("refuse"))
+    );
+    let late = bench
+        .send("PATCH", "/api/v1/channels/tea", &matching, patch)
+        .await;
+    assert_eq!(late.status(), StatusCode::PRECONDITION_FAILED);
+    let late = bench
+        .send("DELETE", "/api/v1/channels/tea", &matching, Value::Null)
+        .await;
+    assert_eq!(late.status(), StatusCode::PRECONDITION_FAILED);
+
+    assert_eq!(
+        bench
+            .ask("GET", "/api/v1/channels/tea", Value::Null)
+            .await
+            .1,
+        changed
+    );
+    assert_eq!(
+        bench
+            .ask("DELETE", "/api/v1/channels/tea", Value::Null)
+            .await
+            .0,
+        204
+    );
+    let (status, problem) = bench.ask("GET", "/api/v1/channels/tea", Value::Null).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (404, &json!("/problems/channel-unknown"))
+    );
+}
+
+#[tokio::test]
+async fn lists_are_read_page_by_page() {
+    let bench = Bench::new().await;
+    for name in ["a", "b"] {
+        bench
+            .ask("POST", "/api/v1/channels", json!({"name": name}))
+            .await;
+    }
+    let (mut names, mut path) = (Vec::new(), "/api/v1/channels?limit=2".to_owned());
+    loop {
+        let (status, page) = bench.ask("GET", &path, Value::Null).await;
+        assert_eq!(status, 200);
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() <= 2);
+        names.extend(
+            items
+                .iter()
+                .map(|item| item["name"].as_str().unwrap().to_owned()),
+        );
+        let Some(next) = page["next"].as_str() else {
+            break;
+        };
+        path = format!("/api/v1/channels?limit=2&after={next}");
+    }
+    assert_eq!(names, ["a", "b", "demo"]);
+}
+
+#[tokio::test]
+async fn a_key_shows_its_secret_once_and_can_be_rotated_and_revoked() {
+    let bench = Bench::new().await;
+    let response = bench
+        .send(
+            "POST",
+            "/api/v1/channels/demo/keys",
+            &[],
+            json!({"label": "OBS"}),
+        )
+        .await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let made = value(response).await;
+    let secret = made["key"].as_str().unwrap();
+    assert!(secret.starts_with(made["prefix"].as_str().unwrap()));
+    let path = format!("/api/v1/keys/{}", made["id"].as_str().unwrap());
+    let read = bench.ask("GET", &path, Value::Null).await.1;
+    assert_eq!((read.get("key"), &read["label"]), (None, &json!("OBS")));
+    let listed = bench
+        .ask("GET", "/api/v1/channels/demo/keys", Value::Null)
+        .await
+        .1;
+    assert!(!listed.to_string().contains(secret), "{listed}");
+
+    let rotate = format!("{path}/rotate");
+    let (status, new) = bench
+        .ask("POST", &rotate, json!({"overlap_seconds": 60}))
+        .await;
+    assert_eq!((status, &new["label"]), (201, &json!("OBS")));
+    let gate = bench.control.gate();
+    let host = "192.0.2.1".parse().unwrap();
+    for key in [secret, new["key"].as_str().unwrap()] {
+        assert!(
+            gate.check(key, host).await.is_ok(),
+            "both are good while they overlap"
+        );
+    }
+    let (status, revoked) = bench.ask("DELETE", &path, Value::Null).await;
+    assert_eq!((status, revoked["revoked"].is_string()), (200, true));
+    assert!(gate.check(secret, host).await.is_err());
+    let (status, problem) = bench.ask("POST", &rotate, json!({})).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (409, &json!("/problems/key-revoked"))
+    );
+}
+
+#[tokio::test]
+async fn what_makes_no_sense_is_refused_in_words() {
+    let bench = Bench::new().await;
+    for (method, path, body, status) in [
+        ("POST", "/api/v1/channels", json!({"name": "No Name"}), 422),
+        (
+            "POST",
+            "/api/v1/channels",
+            json!({"name": "a", "title": "x".repeat(201)}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/v1/channels",
+            json!({"name": "a", "tilte": "typo"}),
+            422,
+        ),
+        ("POST", "/api/v1/channels", json!({}), 422),
+        (
+            "PATCH",
+            "/api/v1/channels/demo",
+            json!({"takeover": "never"}),
+            422,
+        ),
+        ("GET", "/api/v1/channels?limit=0", Value::Null, 422),
+        ("GET", "/api/v1/channels?limit=1001", Value::Null, 422),
+        ("GET", "/api/v1/channels?page=2", Value::Null, 422),
+        ("GET", "/api/v1/channels/No%20Name", Value::Null, 404),
+        ("GET", "/api/v1/keys/key_none", Value::Null, 404),
+        ("POST", "/api/v1/channels/none/keys", json!({}), 404),
+        ("PUT", "/api/v1/channels/demo", json!({}), 405),
+    ] {
+        let (found, problem) = bench.ask(method, path, body).await;
+        assert_eq!(found, status, "{method} {path}: {problem}");
+        assert!(
+            problem["detail"].as_str().is_some_and(|d| !d.is_empty()),
+            "{method} {path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_description_names_what_is_served() {
+    let bench = Bench::new().await;
+    let document = bench.ask("GET", "/api/openapi.json", Value::Null).await.1;
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let mut operations = BTreeSet::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            operations.insert(format!("{} {path}", method.to_uppercase()));
+            // Each is there: refused for what was sent, never for its address or method.
+            let path = path
+                .replace("{channel}", "demo")
+                .replace("{key}", "key_none");
+            let (status, problem) = bench.ask(&method.to_uppercase(), &path, json!([])).await;
+            let kind = problem["type"].as_str().unwrap_or_default();
+            assert!(
+                status != 405 && kind != "/problems/not-found",
+                "{method} {path}: {problem}"
+            );
+        }
+    }
+    assert_eq!(operations.len(), 10, "{operations:?}");
+    assert_eq!(document["security"], json!([{"admin_token": []}]));
+    let schemas = document["components"]["schemas"].as_object().unwrap();
+    assert!(schemas["Key"]["properties"].get("hash").is_none());
+}

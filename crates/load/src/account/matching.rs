@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use crate::clock::Stamp;
 use crate::host::log::Sent;
 
 /// How far a frame's timestamp may be from the host's and still mean the same frame: less than half a frame at 60 per
@@ -32,10 +33,16 @@ pub(crate) struct Matcher {
     pub(crate) first: Option<u64>,
     /// Index of the newest frame matched.
     pub(crate) newest: Option<u64>,
-    /// Different frames of the host that arrived whole.
-    pub(crate) whole: u64,
+    /// Index of the first frame that the host sent after the viewer's first packet; those before are backlog.
+    live_from: u64,
+    /// Different frames of the backlog that arrived whole.
+    backlog_whole: u64,
+    /// Different frames after it that did.
+    live_whole: u64,
     /// Frames that came whole though the one before, which they refer to, never did: a decoder smears them.
     pub(crate) unreferenced: u64,
+    /// The first frame that was left out, and how many were in a row.
+    pub(crate) first_hole: Option<(u64, u64)>,
     /// Whole frames whose timestamp fits none of the host's.
     pub(crate) unmatched: u64,
 }
@@ -62,7 +69,14 @@ impl Matcher {
     }
 
     /// The frame that `rtp_time` stands for, counted as arrived whole. Only the first time gives `true`.
-    pub(crate) fn whole(&mut self, log: &VecDeque<Sent>, rtp_time: u32) -> Option<(Sent, bool)> {
+    ///
+    /// `came` is when the viewer's first packet arrived.
+    pub(crate) fn whole(
+        &mut self,
+        log: &VecDeque<Sent>,
+        rtp_time: u32,
+        came: Stamp,
+    ) -> Option<(Sent, bool)> {
         let Some(sent) = self.find(log, rtp_time) else {
             self.unmatched += 1;
             self.misses += 1;
@@ -73,21 +87,33 @@ impl Matcher {
         };
         self.misses = 0;
         self.last = sent.index;
+        if self.first.is_none() {
+            let before = log.iter().rev().find(|sent| sent.at < came);
+            self.live_from = before.map_or(sent.index, |before| before.index + 1);
+        }
         let fresh = self.note(sent.index, sent.keyframe);
         Some((sent, fresh))
     }
 
-    /// Frames of the host from the first that this viewer got to `last`, minus those that arrived whole.
+    /// Frames that the host sent from when this viewer came to `last`, minus those that arrived whole.
     pub(crate) fn lost(&self, last: u64) -> u64 {
-        self.expected(last).saturating_sub(self.whole)
+        self.expected(last).saturating_sub(self.live_whole)
     }
 
-    /// Frames of the host from the first that this viewer got to `last` (or to the newest that he got, if later).
+    /// Frames that the host sent from when this viewer came to `last` (or to the newest that he got, if later).
     pub(crate) fn expected(&self, last: u64) -> u64 {
-        match (self.first, self.newest) {
-            (Some(first), Some(newest)) => (last.max(newest) + 1).saturating_sub(first),
-            _ => 0,
-        }
+        self.newest.map_or(0, |newest| {
+            (last.max(newest) + 1).saturating_sub(self.live_from)
+        })
+    }
+
+    /// Frames of the backlog, from the first that he got, that were left out.
+    pub(crate) fn backlog_skipped(&self) -> u64 {
+        self.first.map_or(0, |first| {
+            self.live_from
+                .saturating_sub(first)
+                .saturating_sub(self.backlog_whole)
+        })
     }
 
     fn find(&self, log: &VecDeque<Sent>, rtp_time: u32) -> Option<Sent> {
@@ -120,6 +146,10 @@ impl Matcher {
             self.first = Some(index);
             self.newest = Some(index);
         } else if index > newest {
+            if index > newest + 1 {
+                self.first_hole
+                    .get_or_insert((newest + 1, index - newest - 1));
+            }
             for passed in (newest + 1..=index).take(512) {
                 put(&mut self.seen, passed, false);
                 self.settle(passed.saturating_sub(SETTLE_FRAMES));
@@ -132,7 +162,11 @@ impl Matcher {
         }
         put(&mut self.seen, index, true);
         put(&mut self.keys, index, keyframe);
-        self.whole += 1;
+        if index < self.live_from {
+            self.backlog_whole += 1;
+        } else {
+            self.live_whole += 1;
+        }
         true
     }
 
@@ -186,7 +220,6 @@ fn ticks(pts_ms: i64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Stamp;
 
     /// 30 frames per second as RTMP rounds them; the content repeats every 150 frames, as a looped file does.
     fn log(frames: u64) -> VecDeque<Sent> {
@@ -207,14 +240,19 @@ mod tests {
         OFFSET.wrapping_add(u32::try_from(index * 3000).expect("small"))
     }
 
+    /// A viewer who came before all of these frames were sent.
     fn watched(indexes: impl IntoIterator<Item = u64>) -> Matcher {
+        came(Stamp(0), indexes)
+    }
+
+    fn came(at: Stamp, indexes: impl IntoIterator<Item = u64>) -> Matcher {
         let log = log(300);
         let mut matcher = Matcher::default();
         for index in indexes {
             if !matcher.is_aligned() {
                 matcher.align(&log, time(index), index % 150);
             }
-            matcher.whole(&log, time(index));
+            matcher.whole(&log, time(index), at);
         }
         matcher
     }
@@ -231,12 +269,26 @@ mod tests {
             6
         );
         assert_eq!(watched(240..290).lost(299), 10, "the tail counts too");
+        let skipped = watched((240..300).filter(|index| !(250..270).contains(index)));
+        assert_eq!(
+            (skipped.lost(299), skipped.first_hole),
+            (20, Some((250, 20)))
+        );
+    }
+
+    #[test]
+    fn backlog_that_is_left_out_is_no_loss_but_is_told() {
+        let matcher = came(Stamp(260), (240..250).chain(270..300));
+        assert_eq!((matcher.backlog_skipped(), matcher.lost(299)), (10, 10));
+        let all = came(Stamp(260), 240..300);
+        assert_eq!((all.backlog_skipped(), all.lost(299)), (0, 0));
+        assert_eq!(all.expected(299), 40);
     }
 
     #[test]
     fn a_group_sent_again_is_counted_once() {
         let matcher = watched((240..280).chain(240..300));
-        assert_eq!((matcher.whole, matcher.lost(299)), (60, 0));
+        assert_eq!((matcher.live_whole, matcher.lost(299)), (60, 0));
     }
 
     #[test]
@@ -268,12 +320,12 @@ mod tests {
         let mut matcher = Matcher::default();
         matcher.align(&log, time(240), 90);
         for index in 240..250 {
-            assert!(matcher.whole(&log, time(index)).is_some());
+            assert!(matcher.whole(&log, time(index), Stamp(0)).is_some());
         }
         for index in 250..250 + u64::from(MISSES_MAX) {
             assert!(
                 matcher
-                    .whole(&log, time(index).wrapping_add(900_000_000))
+                    .whole(&log, time(index).wrapping_add(900_000_000), Stamp(0))
                     .is_none()
             );
         }

@@ -11,12 +11,15 @@ use crate::plan::Plan;
 use crate::run::{Findings, Mark};
 use crate::server::Usage;
 use crate::viewer::Outcome;
-use crate::viewer::record::Kind;
+use crate::viewer::record::{Hole, Kind};
 
 /// A share of its core above which a viewers' thread is taken to be the limit.
 const BUSY: f64 = 0.90;
 /// A share of rounds begun late above which it is, too.
 const LATE: f64 = 0.20;
+
+/// Viewers with losses that are listed.
+const LOSSES_MAX: usize = 50;
 
 /// All figures of a run, in milliseconds, bytes and counts.
 #[derive(Debug, Clone, Serialize)]
@@ -72,7 +75,12 @@ pub(crate) struct Media {
     pub(crate) frames_expected: u64,
     pub(crate) frames_lost: u64,
     pub(crate) loss_percent: f64,
+    /// Frames from before a viewer came that he was not sent though he was sent earlier ones, and at how many viewers.
+    pub(crate) backlog_frames_skipped: u64,
+    pub(crate) viewers_with_backlog_skipped: u64,
     pub(crate) viewers_with_loss: u64,
+    /// Some of these.
+    pub(crate) losses: Vec<Loss>,
     /// The same for viewers with a slow link.
     pub(crate) slow_frames_expected: u64,
     pub(crate) slow_frames_lost: u64,
@@ -97,6 +105,17 @@ pub(crate) struct Media {
     pub(crate) gap_ms: Quantiles,
     pub(crate) transit_ms: Quantiles,
     pub(crate) transit_to_last_ms: Quantiles,
+}
+
+/// A viewer who did not get everything.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Loss {
+    pub(crate) kind: Kind,
+    pub(crate) sampled: bool,
+    pub(crate) frames_expected: u64,
+    pub(crate) frames_lost: u64,
+    /// `None` when only the end is missing.
+    pub(crate) first_hole: Option<Hole>,
 }
 
 /// How long viewers waited, from the POST.
@@ -176,6 +195,18 @@ impl Quantiles {
         let mut delays = Delays::default();
         spans.for_each(|span| delays.add(span));
         Self::of(&delays)
+    }
+}
+
+impl Loss {
+    fn of(outcome: &Outcome) -> Self {
+        Self {
+            kind: outcome.kind,
+            sampled: outcome.sampled,
+            frames_expected: outcome.frames_expected,
+            frames_lost: outcome.frames_lost,
+            first_hole: outcome.first_hole,
+        }
     }
 }
 
@@ -267,7 +298,14 @@ fn media(findings: &Findings) -> Media {
         } else {
             media.frames_expected += outcome.frames_expected;
             media.frames_lost += outcome.frames_lost;
-            media.viewers_with_loss += u64::from(outcome.frames_lost > 0);
+            media.backlog_frames_skipped += outcome.backlog_skipped;
+            media.viewers_with_backlog_skipped += u64::from(outcome.backlog_skipped > 0);
+            if outcome.frames_lost > 0 {
+                media.viewers_with_loss += 1;
+                if media.losses.len() < LOSSES_MAX {
+                    media.losses.push(Loss::of(outcome));
+                }
+            }
             media.video_packets_lost += outcome.video_lost;
             media.audio_packets_lost += outcome.audio_lost;
             media.audio_jumps += outcome.audio_jumps;

@@ -84,6 +84,15 @@ fn media(summary: &Summary, rows: &mut Rows) {
             media.frames_lost, media.frames_expected, media.loss_percent, media.viewers_with_loss
         ),
     );
+    if media.backlog_frames_skipped > 0 {
+        rows.row(
+            "  of the backlog left out",
+            format!(
+                "{} frames, at {} viewers",
+                media.backlog_frames_skipped, media.viewers_with_backlog_skipped
+            ),
+        );
+    }
     if media.slow_frames_expected > 0 {
         rows.row(
             "frames lost on slow links",

@@ -228,9 +228,10 @@ impl Record {
                 context.stats.gaps.add(gap);
             }
         }
-        let (sent, fresh) = self.matcher.whole(context.sent(), whole.rtp_time)?;
+        let came = self.first_packet?;
+        let (sent, fresh) = self.matcher.whole(context.sent(), whole.rtp_time, came)?;
         // What was sent before he came is backlog: it took as long as he was late.
-        let live = self.first_packet.is_some_and(|first| sent.at >= first);
+        let live = sent.at >= came;
         if fresh && live && self.kind != Kind::Slow {
             context
                 .stats
@@ -269,6 +270,13 @@ impl Record {
             audio_jumps: self.audio_jumps,
             frames_expected: self.matcher.expected(last),
             frames_lost: self.matcher.lost(last),
+            first_hole: self.matcher.first.zip(self.matcher.first_hole).map(
+                |(first, (index, frames))| Hole {
+                    after_frames: index.saturating_sub(first),
+                    frames,
+                },
+            ),
+            backlog_skipped: self.matcher.backlog_skipped(),
             unreferenced: self.matcher.unreferenced,
             unmatched: self.matcher.unmatched,
             aligned: self.matcher.first.is_some(),
@@ -293,6 +301,15 @@ impl Record {
     }
 }
 
+/// Frames in a row that did not come.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Hole {
+    /// Frames of the host from the viewer's first to the hole.
+    pub(crate) after_frames: u64,
+    /// How many are missing.
+    pub(crate) frames: u64,
+}
+
 /// What is left of a viewer who is gone.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
@@ -312,6 +329,8 @@ pub(crate) struct Outcome {
     pub(crate) audio_jumps: u64,
     pub(crate) frames_expected: u64,
     pub(crate) frames_lost: u64,
+    pub(crate) first_hole: Option<Hole>,
+    pub(crate) backlog_skipped: u64,
     pub(crate) unreferenced: u64,
     pub(crate) unmatched: u64,
     pub(crate) aligned: bool,

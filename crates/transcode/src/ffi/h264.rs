@@ -37,6 +37,7 @@ impl Decoder {
         let config = decoder::DecoderConfig::new().flush_after_decode(decoder::Flush::NoFlush);
         let mut inner = decoder::Decoder::with_api_config(OpenH264API::from_source(), config)
             .or(Err(Error(0)))?;
+        // With it pictures go on after a loss, if fewer, until the next keyframe; without, they stop until then.
         let mut concealment: c_int = sys::ERROR_CON_SLICE_MV_COPY_CROSS_IDR_FREEZE_RES_CHANGE;
         // SAFETY: setting an option is what the raw interface is for; we break none that the wrapper relies on.
         let raw = unsafe { inner.raw_api() };

@@ -44,7 +44,9 @@ impl Rate {
         let pictures = self.recent.len().saturating_sub(1) as f64;
         let bytes: usize = self.recent.iter().skip(1).map(|(_, bytes)| bytes).sum();
         let seconds = span as f64 / 1e6;
-        let bits = (bytes as f64 * 8.0 / seconds).clamp(BITS_MIN, BITS_MAX);
+        let bits = (bytes as f64 * 8.0 / seconds)
+            .round()
+            .clamp(BITS_MIN, BITS_MAX);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -72,3 +74,71 @@ const PICTURES_MAX: usize = 480;
 /// Below, not even a small picture is bearable; above, WebRTC viewers would not follow.
 const BITS_MIN: f64 = 150_000.0;
 const BITS_MAX: f64 = 12_000_000.0;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use zongzi_media::TrackId;
+
+    use super::*;
+
+    const HINT: Hint = Hint {
+        bits_per_second: 1_000_000,
+        pictures_per_second: 30.0,
+    };
+
+    /// `count` pictures of `bytes` bytes, `micros` apart, from `start` on.
+    fn observe(rate: &mut Rate, start: i64, count: i64, micros: i64, bytes: usize) {
+        for index in 0..count {
+            let time = MediaTime::from_micros(start + index * micros);
+            let payload = Bytes::from(vec![0; bytes]);
+            rate.observe(&Frame {
+                track: TrackId::VIDEO,
+                dts: time,
+                pts: time,
+                keyframe: false,
+                payload,
+            });
+        }
+    }
+
+    #[test]
+    fn the_hint_counts_until_enough_was_seen_then_the_stream() {
+        let mut rate = Rate::new(HINT);
+        observe(&mut rate, 0, 90, 20_000, 5_000);
+        assert_eq!(rate.now(), HINT);
+        observe(&mut rate, 1_800_000, 20, 20_000, 5_000);
+        assert_eq!(
+            rate.now(),
+            Hint {
+                bits_per_second: 2_000_000,
+                pictures_per_second: 50.0
+            }
+        );
+    }
+
+    #[test]
+    fn the_past_is_forgotten() {
+        let mut rate = Rate::new(HINT);
+        observe(&mut rate, 0, 500, 20_000, 5_000);
+        observe(&mut rate, 10_000_000, 201, 20_000, 2_500);
+        assert_eq!(
+            rate.now(),
+            Hint {
+                bits_per_second: 1_000_000,
+                pictures_per_second: 50.0
+            }
+        );
+        observe(&mut rate, 0, 1, 0, 2_500);
+        assert_eq!(rate.now(), HINT, "times went back");
+    }
+
+    #[test]
+    fn absurd_streams_give_bearable_numbers_and_bounded_memory() {
+        let mut rate = Rate::new(HINT);
+        observe(&mut rate, 0, 10_000, 1, 1);
+        assert!(rate.recent.len() <= PICTURES_MAX);
+        observe(&mut rate, 1_000_000, 400, 9_000, 200_000);
+        assert_eq!(rate.now().bits_per_second, 12_000_000);
+    }
+}

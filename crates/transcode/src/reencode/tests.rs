@@ -241,6 +241,36 @@ fn lost_and_spoilt_access_units_cost_pictures_but_not_the_stream() {
 }
 
 #[test]
+fn a_lost_reference_does_not_stop_the_pictures() {
+    let (config, frames) = fixture::video(OBS);
+    let mut reencoder = Reencoder::new(&config, HINT).unwrap();
+    let mut out = Vec::new();
+    // A P picture in the middle of the only group, and a B picture that others refer to.
+    for (_, frame) in frames
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| ![20, 22].contains(index))
+    {
+        reencoder.push(frame, ON_TIME, &mut out).unwrap();
+    }
+    reencoder.finish(&mut out);
+    let (configs, made) = split(&out);
+    let (source, copy) = (lumas(&config, &frames), lumas(configs[0], &made));
+    // Without concealment 21 pictures come, and none after the loss.
+    assert!(made.len() >= 30, "{}", made.len());
+    let last = copy
+        .iter()
+        .rev()
+        .take(10)
+        .map(|(time, luma)| psnr(luma, &source[time]));
+    assert!(last.fold(f64::INFINITY, f64::min) > 35.0);
+    assert!(
+        copy.keys().last() >= source.keys().nth_back(3),
+        "to the end"
+    );
+}
+
+#[test]
 fn what_cannot_be_decoded_is_refused_by_its_name() {
     let (config, _) = fixture::video(OBS);
     let refused = |sps: &[u8]| {

@@ -37,6 +37,12 @@ const debug = {
 };
 Reflect.set(window, "zongzi", debug);
 
+/** @type {Promise<unknown>} */
+const loaded = new Promise((resolve) => {
+  if (document.readyState === "complete") resolve(null);
+  else addEventListener("load", resolve, { once: true });
+});
+
 speak(document);
 show();
 const { start } = controls(root, video);
@@ -61,9 +67,8 @@ async function run() {
     let retryAfterMs = null;
     try {
       debug.sessions += 1;
-      const joined = join(`/whep/${encodeURIComponent(channel)}`, video, changed, debug.marks);
+      session = await join(`/whep/${encodeURIComponent(channel)}`, video, changed, loaded, debug.marks);
       start();
-      session = await joined;
       debug.pc = session.pc;
       model.refused = null;
       pictures(session.pc);

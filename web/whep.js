@@ -119,26 +119,28 @@ export class Session {
 /**
  * Opens a session that plays in `video`.
  *
- * The tracks are in the element before the offer is made, nothing waits for candidates (the server is ICE-lite, its
- * answer is complete), and the POST leaves before the offer is applied here: each of these brings the first picture
- * forward.
+ * The tracks are in the element before the answer comes, nothing waits for candidates (the server is ICE-lite, its answer
+ * is complete), and the POST leaves before the offer is applied here: each of these brings the first picture forward.
  *
  * @param {string} url WHEP endpoint
  * @param {HTMLVideoElement} video
  * @param {(change: Change) => void} onchange
+ * @param {Promise<unknown>} loaded when the page is: an element that has tracks and no picture yet holds up the page's
+ *   load event, and with it the browser's own sign of loading, for as long as there is no host
  * @param {Record<string, number>} marks gets `post`, `answer`: when each happened, on performance.now()'s clock
  * @returns {Promise<Session>}
  */
-export async function join(url, video, onchange, marks) {
+export async function join(url, video, onchange, loaded, marks) {
   const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   try {
     const receivers = ["video", "audio"].map((kind) => pc.addTransceiver(kind, { direction: "recvonly" }).receiver);
-    video.srcObject = new MediaStream(receivers.map((receiver) => receiver.track));
+    const stream = new MediaStream(receivers.map((receiver) => receiver.track));
     const offer = await pc.createOffer();
     const sdp = withStereo(offer.sdp ?? "");
     marks.post = performance.now();
     const asked = request(url, { method: "POST", headers: { "content-type": "application/sdp" }, body: sdp });
-    const [response] = await Promise.all([asked, pc.setLocalDescription({ type: "offer", sdp })]);
+    const attached = loaded.then(() => { video.srcObject = stream; });
+    const [response] = await Promise.all([asked, pc.setLocalDescription({ type: "offer", sdp }), attached]);
     marks.answer = performance.now();
     const answer = await response.text();
     const location = response.headers.get("location");

@@ -22,6 +22,12 @@ fn without_a_host_there_is_no_picture_and_the_page_waits() {
     let mut browser = Browser::start();
     assert_eq!(browser.open(&server.url("/watch/demo")), 200);
     browser.wait_state("waiting", SOON);
+    let complete = "document.readyState === 'complete'";
+    assert_eq!(
+        browser.eval(complete),
+        true,
+        "the browser shows its sign of loading for ever"
+    );
     // Long enough for the player's watchdog, if it were wrong, to call this a frozen picture.
     std::thread::sleep(Duration::from_secs(10));
     let shown = browser.shown();

@@ -53,12 +53,15 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
     );
     let cpu = server.map(|server| server.cpu_ms_per_viewer_second);
     at_most("server CPU per viewer-second", cpu, plan.max_cpu_ms, "ms");
-    at_most(
-        "server CPU by floor",
-        summary.floor_ratio,
-        plan.max_floor_ratio,
-        "times",
-    );
+    // Without a floor, by the user's own wish, there is nothing to hold against it.
+    if plan.floor {
+        at_most(
+            "server CPU by floor",
+            summary.floor_ratio,
+            plan.max_floor_ratio,
+            "times",
+        );
+    }
     let memory = server.and_then(|server| server.memory_kib_per_viewer);
     at_most(
         "server memory per viewer",

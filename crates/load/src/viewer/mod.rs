@@ -5,6 +5,8 @@ pub(crate) mod full;
 pub(crate) mod light;
 pub(crate) mod link;
 pub(crate) mod record;
+#[cfg(test)]
+mod tests;
 
 use anyhow::Result;
 

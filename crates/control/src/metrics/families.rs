@@ -259,6 +259,11 @@ fn shards(page: &mut Page, shards: &Shards) {
         shards.queue_dropped,
     );
     page.count(
+        "zongzi_relay_late_batches_total",
+        "Batches that a shard came to too late to send them at once: it has more viewers than it can serve.",
+        shards.late,
+    );
+    page.count(
         "zongzi_relay_batch_gaps_total",
         "Gaps in a broadcast's batches, each healed by a snapshot or the next keyframe.",
         shards.gaps,

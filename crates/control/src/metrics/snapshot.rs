@@ -121,6 +121,8 @@ pub struct Shards {
     pub groups_skipped: u64,
     /// Batches that found a shard's queue full.
     pub queue_dropped: u64,
+    /// Batches that a shard came to too late to send them at once.
+    pub late: u64,
     /// Gaps in a broadcast's batches.
     pub gaps: u64,
     /// Datagrams of nobody.

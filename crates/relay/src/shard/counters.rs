@@ -32,6 +32,8 @@ pub struct ShardCounters {
     pub groups_skipped: AtomicU64,
     /// Live batches that found this shard's queue full.
     pub queue_dropped: AtomicU64,
+    /// Live batches that the shard came to too late to send them at once.
+    pub late: AtomicU64,
     /// Gaps seen in a broadcast's batches, each healed by a snapshot or the next keyframe.
     pub gaps: AtomicU64,
     /// Datagrams of nobody.

@@ -236,6 +236,12 @@ impl Worker {
         if pushed == Pushed::Unusable {
             return;
         }
+        if now.at.saturating_duration_since(batch.received) > LATE_AFTER {
+            // The shard has more to send than it can. Taking what waits without sending it brings it back to now;
+            // viewers go on from the feed, and leave out what a newer keyframe makes needless.
+            add(&self.counters.late, 1);
+            return;
+        }
         match batch.kind {
             BatchKind::Video { .. } => self.fan_out(broadcast, true),
             BatchKind::Audio => self.hold_sound(broadcast, batch, now.at),
@@ -864,6 +870,9 @@ const SWEEP_EVERY: Duration = Duration::from_secs(1);
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// A lost message is healed by a new snapshot, unless the last one is as young as this: then by the next keyframe.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
+/// A batch that waited this long for the shard is not sent at its turn: sound would be heard late for good, and every
+/// picture sent late makes the next one later.
+const LATE_AFTER: Duration = Duration::from_millis(400);
 /// How long sound waits for a picture. Pictures come every 33 ms at 30 a second, so a third of the sound finds one; the
 /// rest is this much later, and a browser's sound buffer (40 ms and more) does not notice.
 const SOUND_HELD: Duration = Duration::from_millis(10);

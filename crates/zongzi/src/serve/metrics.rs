@@ -121,6 +121,7 @@ impl Sources {
             groups_replayed: sum(|shard| &shard.groups_replayed),
             groups_skipped: sum(|shard| &shard.groups_skipped),
             queue_dropped: sum(|shard| &shard.queue_dropped),
+            late: sum(|shard| &shard.late),
             gaps: sum(|shard| &shard.gaps),
             datagrams_unknown: sum(|shard| &shard.datagrams_unknown),
             datagrams_dropped: sum(|shard| &shard.datagrams_dropped),

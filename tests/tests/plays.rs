@@ -257,12 +257,12 @@ fn the_page_works_under_its_own_content_security_policy_and_on_a_phone() {
     let mut browser = Browser::start_with(options);
     for page in ["/embed/demo", "/watch/demo"] {
         browser.open(&server.url(page));
-        let shown = browser.wait_state("live", SOON);
-        assert!(
-            shown.words.contains("直播中") && shown.words.contains("点击打开声音"),
-            "{page}: {}",
-            shown.words
-        );
+        let shown = browser.wait_shown("a silent picture and the button", SOON, |shown| {
+            shown.state == "live"
+                && ["直播中", "点击打开声音"]
+                    .iter()
+                    .all(|words| shown.words.contains(words))
+        });
         assert!(
             shown.complaints.is_empty(),
             "{page}: {:?}",

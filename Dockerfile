@@ -7,7 +7,7 @@
 
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends cmake g++ make \
+    && apt-get install --yes --no-install-recommends cmake g++ make nasm \
     && rm -rf /var/lib/apt/lists/*
 # The image brings the toolchain that rust-toolchain.toml names; without this rustup would fetch lints and formatter too.
 ENV RUSTUP_TOOLCHAIN=1.95.0

@@ -46,10 +46,11 @@ install_packages() {
   "${install[@]}" > /dev/null
 }
 
-# What building the server takes: a C and C++ compiler, and cmake for the Opus library.
+# What building the server takes: a C and C++ compiler, cmake for the Opus library, nasm for OpenH264 (without it that
+# library is built from its slower C code, and says nothing).
 need_build_tools() {
   need_rust
-  need_packages cc=gcc c++=g++ make=make cmake=cmake
+  need_packages cc=gcc c++=g++ make=make cmake=cmake nasm=nasm
 }
 
 # need_node_modules FOLDER: npm packages of exactly the versions that its package.json names.

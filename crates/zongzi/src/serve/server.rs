@@ -158,10 +158,14 @@ impl Server {
             origins: settings.http.origins(),
             ready: ready.clone(),
         };
-        let operators = || {
+        let token = control
+            .admin_token(&settings.data.dir)
+            .context("the admin token can't be read or made")?;
+        let page = move || {
             let sources = sources.clone();
-            zongzi_http::with_fallbacks(admin::router(move || sources.page(), ready.clone()))
+            admin::router(move || sources.page(), ready.clone())
         };
+        let api = zongzi_control::api::router(control.clone(), token);
         let mut serve = |listener, router, counters| {
             let limits = settings.http.limits();
             let stopped = stopped(stopping.clone());
@@ -171,9 +175,11 @@ impl Server {
         };
         serve(bound.http, front.router(), http_counters);
         if let Some(listener) = bound.metrics {
-            serve(listener, operators(), Arc::clone(&admin_counters));
+            let router = zongzi_http::with_fallbacks(page());
+            serve(listener, router, Arc::clone(&admin_counters));
         }
-        serve(bound.admin, operators(), admin_counters);
+        let router = zongzi_http::with_fallbacks(page().merge(api));
+        serve(bound.admin, router, admin_counters);
         let stopped = stopped(stopping);
         tasks.spawn(async move { ingest.run(bound.rtmp, stopped).await });
         Ok(Self {

@@ -96,6 +96,8 @@ settings! {
     max_transit_p99_ms: f64 = f64::INFINITY;
     /// Fail when the server takes more CPU than this for one viewer-second, in milliseconds
     max_cpu_ms: f64 = f64::INFINITY;
+    /// The same without what hosts and audio cost
+    max_net_cpu_ms: f64 = f64::INFINITY;
     /// Fail when the server takes more than this many times the floor
     max_floor_ratio: f64 = f64::INFINITY;
     /// Fail when a viewer costs more of the server's memory, in KiB

@@ -84,6 +84,9 @@ pub(crate) struct Media {
     /// The same for viewers with a slow link.
     pub(crate) slow_frames_expected: u64,
     pub(crate) slow_frames_lost: u64,
+    pub(crate) slow_backlog_frames_skipped: u64,
+    /// Whole frames there that refer to one that never came.
+    pub(crate) slow_frames_unreferenced: u64,
     pub(crate) video_packets: u64,
     pub(crate) video_packets_lost: u64,
     pub(crate) audio_packets: u64,
@@ -295,6 +298,8 @@ fn media(findings: &Findings) -> Media {
         if outcome.kind == Kind::Slow {
             media.slow_frames_expected += outcome.frames_expected;
             media.slow_frames_lost += outcome.frames_lost;
+            media.slow_backlog_frames_skipped += outcome.backlog_skipped;
+            media.slow_frames_unreferenced += outcome.unreferenced;
         } else {
             media.frames_expected += outcome.frames_expected;
             media.frames_lost += outcome.frames_lost;
@@ -311,6 +316,7 @@ fn media(findings: &Findings) -> Media {
             media.audio_jumps += outcome.audio_jumps;
             media.reordered += outcome.reordered;
             media.longest_gap_ms = media.longest_gap_ms.max(ms(outcome.longest_gap));
+            media.frames_unreferenced += outcome.unreferenced;
             media.viewers_without_host_frame +=
                 u64::from(!outcome.aligned && outcome.first_packet.is_some());
             media.frames_of_no_host += outcome.unmatched;
@@ -320,7 +326,6 @@ fn media(findings: &Findings) -> Media {
         media.duplicates += outcome.duplicates;
         media.frames_verified += outcome.verified;
         media.frames_corrupt += outcome.corrupt;
-        media.frames_unreferenced += outcome.unreferenced;
         media.refused_datagrams += outcome.refused;
         media.sender_reports += outcome.sender_reports;
     }

@@ -97,8 +97,11 @@ fn media(summary: &Summary, rows: &mut Rows) {
         rows.row(
             "frames lost on slow links",
             format!(
-                "{} of {}",
-                media.slow_frames_lost, media.slow_frames_expected
+                "{} of {}, {} of the backlog; {} smeared (their reference never came)",
+                media.slow_frames_lost,
+                media.slow_frames_expected,
+                media.slow_backlog_frames_skipped,
+                media.slow_frames_unreferenced
             ),
         );
     }

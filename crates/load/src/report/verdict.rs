@@ -53,6 +53,13 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
     );
     let cpu = server.map(|server| server.cpu_ms_per_viewer_second);
     at_most("server CPU per viewer-second", cpu, plan.max_cpu_ms, "ms");
+    let net = server.and_then(|server| server.net_cpu_ms_per_viewer_second);
+    at_most(
+        "server CPU per viewer-second without hosts and audio",
+        net,
+        plan.max_net_cpu_ms,
+        "ms",
+    );
     // Without a floor, by the user's own wish, there is nothing to hold against it.
     if plan.floor {
         at_most(

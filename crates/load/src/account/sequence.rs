@@ -65,12 +65,8 @@ impl Sequence {
             return Arrival::New(extended);
         };
         if extended > self.highest {
-            let steps = extended - self.highest;
             for missing in (self.highest + 1..extended).take(WORDS * 64) {
                 self.clear(missing);
-            }
-            if steps > WINDOW {
-                self.seen = [0; WORDS];
             }
             self.highest = extended;
         } else if self.highest - extended >= WINDOW || self.is_marked(extended) {

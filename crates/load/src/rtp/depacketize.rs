@@ -129,6 +129,13 @@ mod tests {
         let parts = fragments(&[&[0x65][..], &[7; 3000]].concat(), 1000);
         assert_eq!(undone(&parts[1..]), None, "no start");
         assert_eq!(undone(&parts[..2]), None, "no end");
+        let mixed = [
+            parts[0].clone(),
+            vec![0x41, 1],
+            parts[1].clone(),
+            parts[2].clone(),
+        ];
+        assert_eq!(undone(&mixed), None, "another unit within a fragmented one");
         assert_eq!(undone(&[vec![24, 0, 9, 1]]), None, "aggregate cut short");
         assert_eq!(undone(&[vec![28]]), None);
         assert_eq!(undone(&[vec![]]), None);
@@ -142,6 +149,11 @@ mod tests {
         assert_eq!(digest([slice]), digest(with_sets));
         assert_ne!(digest([slice]), digest([&[0x65, 1, 2, 4][..]]));
         assert_ne!(digest([slice, slice]), digest([slice]));
+        assert_ne!(
+            digest([&[0x41, 1][..], &[0x41, 2]]),
+            digest([&[0x41, 1, 0x41, 2][..]]),
+            "where a slice ends matters"
+        );
         assert_ne!(
             digest([&[0x41, 1][..], &[0x41, 2]]),
             digest([&[0x41, 2][..], &[0x41, 1]])

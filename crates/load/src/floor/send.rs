@@ -16,7 +16,7 @@ use super::shape::Packet;
 use crate::engine::ROUND;
 use crate::net::{Receiver, Socket};
 
-/// Messages of one `sendmmsg`: more gained nothing where it was measured (DESIGN's floor: 32).
+/// Messages of one `sendmmsg`: more gained nothing where it was measured.
 const MESSAGES: usize = 32;
 /// Segments of one GSO message (UDP_MAX_SEGMENTS).
 const SEGMENTS_MAX: usize = 64;

@@ -16,7 +16,12 @@ pub(crate) struct Feed {
     bytes: usize,
     /// Sequence of the newest keyframe, if it is still held.
     keyframe: Option<u64>,
+    /// Sequence of the keyframe before it, and when the newest one came: who joined just before is still being sent the
+    /// old group.
+    before: Option<(u64, Instant)>,
     audio_next: Option<u64>,
+    /// The shard is behind: see [`Feed::hurry`].
+    hurried: bool,
 }
 
 /// What became of a live batch.
@@ -44,6 +49,7 @@ impl Feed {
         self.video.clear();
         self.bytes = 0;
         self.keyframe = None;
+        self.before = None;
         self.audio_next = None;
     }
 
@@ -65,6 +71,27 @@ impl Feed {
                 }
             }
         }
+    }
+
+    /// The shard can't keep up: until the next keyframe that it sends in time, viewers who are behind leave out what a
+    /// newer keyframe makes needless.
+    pub(crate) fn hurry(&mut self) {
+        self.hurried = true;
+    }
+
+    /// Whether viewers should rather skip to a newer keyframe than be sent all there is.
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.hurried
+    }
+
+    /// When the newest video batch came to the server.
+    pub(crate) fn newest(&self) -> Option<Instant> {
+        self.video.back().map(|batch| batch.received)
+    }
+
+    /// A keyframe is sent in time.
+    pub(crate) fn in_time(&mut self) {
+        self.hurried = false;
     }
 
     /// One past the newest video batch's sequence; `None` when there is none.
@@ -119,6 +146,7 @@ impl Feed {
                 self.video.clear();
                 self.bytes = 0;
                 self.keyframe = None;
+                self.before = None;
                 pushed = Pushed::Lost;
             }
         }
@@ -131,6 +159,7 @@ impl Feed {
             };
         }
         if keyframe {
+            self.before = self.keyframe.map(|before| (before, batch.received));
             self.keyframe = Some(batch.sequence);
         }
         self.bytes = self.bytes.saturating_add(batch.bytes());
@@ -143,8 +172,8 @@ impl Feed {
         while let Some(oldest) = self.video.front() {
             let over = self.bytes > BYTES_MAX || self.video.len() > BATCHES_MAX;
             let stale = self
-                .keyframe
-                .is_some_and(|keyframe| oldest.sequence < keyframe)
+                .needed_from(now)
+                .is_some_and(|needed| oldest.sequence < needed)
                 && now.saturating_duration_since(oldest.received) > RETRANSMIT_SPAN;
             if !over && !stale {
                 return;
@@ -156,10 +185,21 @@ impl Feed {
             self.video.pop_front();
         }
     }
+
+    /// The oldest batch that joins have a use for: the newest keyframe, or for a while the one before it.
+    fn needed_from(&self, now: Instant) -> Option<u64> {
+        let before = self
+            .before
+            .filter(|(_, replaced)| now.saturating_duration_since(*replaced) < JOIN_SPAN);
+        before.map(|(before, _)| before).or(self.keyframe)
+    }
 }
 
 /// Batches are kept for this long at least for retransmission: several round trips around the world.
 const RETRANSMIT_SPAN: Duration = Duration::from_secs(2);
+/// How long a group is kept behind its successor's first picture: at eight times real time a join's backlog of a group
+/// of 8 s is sent in 1 s.
+const JOIN_SPAN: Duration = Duration::from_millis(1_500);
 /// Bytes of video kept: 8 s at 32 Mb/s; one shard's copy of the references, the bytes are shared.
 const BYTES_MAX: usize = 32 << 20;
 /// Video batches kept: 68 s at 60 frames a second.

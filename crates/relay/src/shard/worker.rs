@@ -240,7 +240,11 @@ impl Worker {
             // The shard has more to send than it can. Taking what waits without sending it brings it back to now;
             // viewers go on from the feed, and leave out what a newer keyframe makes needless.
             add(&self.counters.late, 1);
+            channel.feed.hurry();
             return;
+        }
+        if batch.is_keyframe() {
+            channel.feed.in_time();
         }
         match batch.kind {
             BatchKind::Video { .. } => self.fan_out(broadcast, true),

@@ -321,9 +321,14 @@ impl Video {
                 }
             }
             Place::Next(next) => {
-                // So far behind that the whole rest of his group would come too late.
-                if let Some(keyframe) = keyframe.filter(|at| at.saturating_sub(next) > LAG_BATCHES)
-                {
+                // So far behind that the whole rest of his group would come too late. Who has just joined is behind,
+                // too, but catches up at several times the speed: he gets it all.
+                let lag = if feed.is_hurried() {
+                    LAG_HURRIED
+                } else {
+                    LAG_BATCHES
+                };
+                if let Some(keyframe) = keyframe.filter(|at| at.saturating_sub(next) > lag) {
                     tally.groups_skipped += 1;
                     self.place = Place::Next(keyframe);
                 } else if !self.fresh
@@ -415,9 +420,17 @@ impl Video {
 
     /// Goes back to the newest keyframe, if that may be now.
     fn replay(&mut self, now: Instant, feed: &Feed, round_trip: Option<Duration>) -> bool {
-        let (Some(keyframe), Place::Next(_)) = (feed.keyframe(), self.place) else {
+        let (Some(keyframe), Place::Next(next)) = (feed.keyframe(), self.place) else {
             return false;
         };
+        // The host is gone: browsers ask for a keyframe every 3 s when no picture comes, and whoever has the last one
+        // would only see a step back.
+        let idle = feed
+            .newest()
+            .is_some_and(|at| now.saturating_duration_since(at) > HOST_GONE);
+        if idle && feed.end() == Some(next) {
+            return false;
+        }
         if self.fresh || !self.replays.take(now, round_trip) {
             return false;
         }
@@ -472,6 +485,10 @@ const REPAIR_SHARE: usize = 4;
 const REPAIR_CREDIT_START: usize = 32 << 10;
 /// The most that is saved up: one burst of 1 % of 8 s at 20 Mb/s.
 const REPAIR_CREDIT_MAX: usize = 256 << 10;
-/// A viewer who is further behind the newest keyframe than this many frames goes straight to it; a few frames late, he
-/// gets what is left of the old group.
-const LAG_BATCHES: u64 = 8;
+/// A viewer who is further behind the newest keyframe than this many frames goes straight to it: 3 s at 60 frames a
+/// second, more than eight times real time lets pile up between two keyframes.
+const LAG_BATCHES: u64 = 180;
+/// The same while the shard has more to send than it can.
+const LAG_HURRIED: u64 = 8;
+/// No picture for this long: the host is gone, or so slow that nothing is lost by waiting for him.
+const HOST_GONE: Duration = Duration::from_millis(1_500);

@@ -524,9 +524,10 @@ fn keyframe_requests_are_answered_at_most_every_500_ms_and_not_for_ever() {
     lab.keyframe_request();
     assert_eq!(lab.tally().groups_replayed, 1);
     let mut replays = 0;
-    // Every 200 ms for 100 s, as a browser that cannot decode does; a frame now and then.
+    // Every 200 ms for 100 s, as a browser that cannot decode does; a keyframe each time.
     for round in 0..500 {
-        lab.wait(200);
+        lab.wait(167);
+        lab.live(true);
         lab.keyframe_request();
         lab.catch_up();
         let replayed = lab.tally().groups_replayed;
@@ -537,6 +538,36 @@ fn keyframe_requests_are_answered_at_most_every_500_ms_and_not_for_ever() {
         replays += replayed;
     }
     assert!((45..60).contains(&replays), "{replays}");
+}
+
+#[test]
+fn while_the_host_is_gone_a_viewer_who_has_it_all_is_not_taken_back() {
+    let mut lab = Lab::new();
+    lab.group(20);
+    lab.catch_up();
+    // A browser asks every 3 s when no picture comes.
+    for _ in 0..5 {
+        lab.wait(3_000);
+        lab.keyframe_request();
+    }
+    assert_eq!(lab.tally().groups_replayed, 0);
+    // The host is back, and the request means what it says.
+    lab.live(false);
+    lab.keyframe_request();
+    assert_eq!(lab.tally().groups_replayed, 1);
+}
+
+#[test]
+fn who_joins_before_a_keyframe_gets_the_old_group_whole_and_the_new_one() {
+    let mut lab = Lab::new();
+    lab.group(60);
+    lab.pump();
+    lab.group(10);
+    lab.catch_up();
+    let got = lab.got();
+    continuous(&got);
+    assert_eq!(frames(&got), (0..70).collect::<Vec<_>>());
+    assert_eq!(lab.tally().groups_skipped, 0);
 }
 
 #[test]
@@ -572,11 +603,12 @@ fn a_viewer_whose_link_is_bad_does_without_whole_groups_and_keeps_his_numbers_an
 }
 
 #[test]
-fn who_falls_far_behind_goes_to_the_newest_keyframe() {
+fn who_falls_behind_on_a_shard_that_cannot_keep_up_goes_to_the_newest_keyframe() {
     let mut lab = Lab::new();
     lab.group(30);
     lab.pump();
     // The shard does not come to him for a while.
+    lab.feed.hurry();
     lab.group(30);
     lab.catch_up();
     let got = lab.got();

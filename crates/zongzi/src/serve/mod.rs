@@ -4,6 +4,7 @@
 mod announce;
 mod assets;
 mod bridge;
+mod descriptors;
 mod listeners;
 mod logging;
 mod metrics;
@@ -28,6 +29,7 @@ pub(crate) enum StartError {
 /// Runs the server until it is told to stop.
 pub(crate) fn run(settings: Settings) -> Result<(), StartError> {
     logging::start(&settings.log).map_err(|error| StartError::Settings(format!("{error:#}")))?;
+    descriptors::allow_all();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

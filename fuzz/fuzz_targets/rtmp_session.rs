@@ -49,6 +49,9 @@ fn run(bytes: &[u8], step: usize, grant: bool) -> (Vec<Event>, Result<(), Error>
         }
     }
     // The handshake, and a few hundred bytes for a command at most: no message has an answer that much longer.
-    assert!(output <= 3_073 + 64 * (bytes.len() + 16), "{output} bytes in answer");
+    assert!(
+        output <= 3_073 + 64 * (bytes.len() + 16),
+        "{output} bytes in answer"
+    );
     (events, Ok(()))
 }

@@ -26,6 +26,10 @@ fuzz_target!(|text: &str| {
         let sections = negotiated.sdp.lines().filter(|line| line.starts_with("m="));
         assert_eq!(sections.count(), offer.media.len());
         let lines = negotiated.sdp.split_terminator("\r\n");
-        assert!(lines.into_iter().all(|line| line.as_bytes().get(1) == Some(&b'=')));
+        assert!(
+            lines
+                .into_iter()
+                .all(|line| line.as_bytes().get(1) == Some(&b'='))
+        );
     }
 });

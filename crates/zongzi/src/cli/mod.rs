@@ -36,7 +36,7 @@ struct Common {
     /// Folder of the store, the server's secret and certificate [default: data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Sets one key of the settings, e.g. --set rtmp.listen="[::]:1936"
+    /// Sets one key of the settings, e.g. --set rtmp.listen=127.0.0.1:1936
     #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
     set: Vec<String>,
 }

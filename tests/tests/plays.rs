@@ -88,6 +88,49 @@ fn keyframes_eight_seconds_apart_do_not_delay_the_first_picture() {
 }
 
 #[test]
+fn of_a_host_with_b_frames_all_other_pictures_play_in_order_with_their_sound() {
+    let offset = offset_of_reading();
+    let clip = Clip {
+        b_frames: 2,
+        gop: 250,
+        ..Clip::SMALL
+    };
+    let (server, report, passed) = publish_and_watch(&clip, Publish::default(), 20);
+    assert_eq!(server.status("demo")["reason"], "reduced_frame_rate");
+    assert!(
+        server.log().contains("bframes=0"),
+        "the operator is told which setting changes it"
+    );
+    judge_sound(&report, offset);
+    assert_eq!((report.backwards(), report.unreadable), (0, 0));
+    assert_eq!(
+        report.video.pli_count, 0,
+        "the decoder asked for a keyframe"
+    );
+    let live = report.at_live(&passed);
+    let (first, last) = (
+        live.first().expect("at live"),
+        live.last().expect("at live"),
+    );
+    let sent = last.number - first.number;
+    let shown = last.presented - first.presented;
+    note(&format!(
+        "{shown} of {sent} pictures, join {:?}",
+        report.join_ms()
+    ));
+    assert!(sent > 12 * FPS, "at live for only {sent} pictures");
+    assert!(
+        shown * 4 > sent,
+        "{shown} of {sent}: x264 makes two B-frames between others here"
+    );
+    assert!(
+        report.join_ms().is_some_and(|ms| ms < JOIN_MS_MAX),
+        "{:?}",
+        report.join_ms()
+    );
+}
+
+#[test]
 fn video_alone_plays() {
     let (_server, report, passed) = publish_and_watch(
         &Clip::SMALL,

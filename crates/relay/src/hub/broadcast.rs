@@ -1,3 +1,5 @@
+mod order;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -5,13 +7,14 @@ use std::time::{Duration, Instant};
 use zongzi_media::h264::{NalUnit, NalUnits};
 use zongzi_media::{Codec, Frame, Kind, MediaTime, Track, TrackId, aac};
 
+use self::order::{Order, Picture};
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
 use super::status::State;
 use crate::groups::{Bounds, Groups, Pushed};
 use crate::packetize::{self, Batch, h264};
-use crate::playability::{self, Judge, Reason, Verdict, same_headers};
-use crate::rendition::{Made, Unplayable};
+use crate::playability::{self, Reason, same_headers};
+use crate::rendition::{Made, Renditions, Unplayable};
 use crate::shard::{BroadcastId, FromHub, ShardId};
 use crate::timeline::Timeline;
 
@@ -27,6 +30,7 @@ pub(super) struct Broadcast {
     id: BroadcastId,
     grace: Duration,
     grace_orderly: Duration,
+    renditions: Arc<dyn Renditions>,
     state: State,
     /// While interrupted: how the host left, and when the broadcast ends for that.
     leave: Option<(Finish, Instant)>,
@@ -71,9 +75,7 @@ pub(super) struct Counts {
 #[derive(Debug)]
 struct Video {
     packetizer: h264::Packetizer,
-    judge: Judge,
-    /// Frames kept back until the judge knows; at most [`playability::HELD_FRAMES`].
-    held: Vec<(Frame, Vec<NalUnit>, Instant)>,
+    order: Order,
     needs_keyframe: bool,
     /// By its configuration, the played track is H.264 that browsers decode.
     playable: bool,
@@ -109,11 +111,13 @@ impl Broadcast {
         grace: Duration,
         grace_orderly: Duration,
         bounds: Bounds,
+        renditions: Arc<dyn Renditions>,
     ) -> Self {
         Self {
             id,
             grace,
             grace_orderly,
+            renditions,
             state: State::Waiting,
             leave: None,
             timeline: Timeline::new(epoch),
@@ -122,8 +126,7 @@ impl Broadcast {
             shards: BTreeSet::new(),
             video: Video {
                 packetizer: h264::Packetizer::default(),
-                judge: Judge::default(),
-                held: Vec::new(),
+                order: Order::default(),
                 needs_keyframe: true,
                 playable: false,
                 reason: None,
@@ -164,7 +167,6 @@ impl Broadcast {
             return;
         }
         self.stop_rendition();
-        self.video.held.clear();
         self.state = State::Interrupted;
         let grace = match finish {
             Finish::Orderly => self.grace_orderly,
@@ -328,13 +330,13 @@ impl Broadcast {
                 {
                     return;
                 }
-                self.video.held.clear();
-                self.video.judge.reset();
+                self.video.order = Order::default();
                 self.video.needs_keyframe = true;
                 self.video.playable = reason.is_none();
                 if let Some(reason) = reason {
                     self.stop_video(reason);
                 } else if let Some(Codec::H264(config)) = &codec {
+                    self.video.order = Order::new(self.renditions.in_order(config));
                     self.video.packetizer = h264::Packetizer::new(config);
                 }
             }
@@ -410,25 +412,30 @@ impl Broadcast {
             return;
         }
         self.video.needs_keyframe = false;
-        match self.video.judge.look(&frame, &list) {
-            Verdict::Hold => self.video.held.push((frame, list, now)),
-            Verdict::Play => {
-                for (frame, units, received) in std::mem::take(&mut self.video.held) {
-                    self.emit_video(&frame, &units, received);
-                }
-                self.emit_video(&frame, &list, now);
-            }
-            Verdict::Unplayable(reason) => {
-                self.counts.skipped += 1;
-                self.video.held.clear();
-                if self.video.reason != Some(reason) {
-                    self.stop_video(reason);
-                }
-            }
+        let kept = self.video.order.push(Picture {
+            frame,
+            units: list,
+            received: now,
+        });
+        if !kept {
+            self.counts.skipped += 1;
+        }
+        while let Some(picture) = self.video.order.pop() {
+            self.emit_video(&picture);
+        }
+        match self.video.order.verdict() {
+            Some(Err(reason)) => self.set_reason(Kind::Video, Some(reason)),
+            Some(Ok(())) => self.set_reason(Kind::Video, None),
+            None => {}
         }
     }
 
-    fn emit_video(&mut self, frame: &Frame, units: &[NalUnit], received: Instant) {
+    fn emit_video(&mut self, picture: &Picture) {
+        let Picture {
+            frame,
+            units,
+            received,
+        } = picture;
         if self.video.needs_keyframe && !h264::is_idr(units) {
             self.counts.skipped += 1;
             return;
@@ -438,13 +445,12 @@ impl Broadcast {
         let made =
             self.video
                 .packetizer
-                .packetize(frame, units, self.video.sequence, group, received);
+                .packetize(frame, units, self.video.sequence, group, *received);
         let Ok(batch) = made else {
             self.lost_picture();
             return;
         };
         self.video.needs_keyframe = false;
-        self.set_reason(Kind::Video, None);
         self.video.sequence += 1;
         self.video.group = group;
         let batch = Arc::new(batch);
@@ -563,8 +569,7 @@ impl Broadcast {
         self.tracks.clear();
         self.settled = false;
         self.audio.recent.clear();
-        self.video.held.clear();
-        self.video.judge.reset();
+        self.video.order = Order::default();
         self.video.needs_keyframe = true;
     }
 

@@ -48,6 +48,7 @@ struct Shared {
     epoch: Instant,
     link: Arc<dyn ShardLink>,
     pool: Arc<Pool>,
+    renditions: Arc<dyn Renditions>,
     events: events::Sender<Event>,
     totals: Arc<Totals>,
     runtime: Handle,
@@ -128,7 +129,10 @@ impl Hub {
         link: Arc<dyn ShardLink>,
         renditions: Arc<dyn Renditions>,
     ) -> std::io::Result<Self> {
-        let pool = Arc::new(Pool::start(config.rendition_threads, renditions)?);
+        let pool = Arc::new(Pool::start(
+            config.rendition_threads,
+            Arc::clone(&renditions),
+        )?);
         let (events, _) = events::channel(EVENTS_MAX);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -136,6 +140,7 @@ impl Hub {
                 epoch,
                 link,
                 pool,
+                renditions,
                 events,
                 totals: Arc::default(),
                 runtime: Handle::current(),
@@ -378,6 +383,7 @@ impl Hub {
                 config.grace,
                 config.grace_orderly,
                 config.group,
+                Arc::clone(&shared.renditions),
             ),
             desk,
             link: Arc::clone(&shared.link),

@@ -273,10 +273,11 @@ impl Owner {
                 broadcast,
                 reason = reason.code(),
                 hint = reason.obs_hint(),
-                "viewers can't play what the host sends: {reason}"
+                "{}: {reason}",
+                reason.severity().loss()
             ),
             What::AdvisoryCleared(reason) => {
-                tracing::info!(%channel, broadcast, reason = reason.code(), "viewers can play it again");
+                tracing::info!(%channel, broadcast, reason = reason.code(), "viewers get it whole again");
             }
             What::TracksChanged => {
                 for track in self.core.tracks() {

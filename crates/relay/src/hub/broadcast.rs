@@ -1,4 +1,5 @@
 mod order;
+mod reencode;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -8,13 +9,14 @@ use zongzi_media::h264::{NalUnit, NalUnits};
 use zongzi_media::{Codec, Frame, Kind, MediaTime, Track, TrackId, aac};
 
 use self::order::{Order, Picture};
+use self::reencode::Reencode;
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
 use super::status::State;
 use crate::groups::{Bounds, Groups, Pushed};
 use crate::packetize::{self, Batch, h264};
 use crate::playability::{self, Reason, same_headers};
-use crate::rendition::{Made, Renditions, Unplayable};
+use crate::rendition::{Made, Rate, Renditions, Unplayable};
 use crate::shard::{BroadcastId, FromHub, ShardId};
 use crate::timeline::Timeline;
 
@@ -56,6 +58,16 @@ pub(super) enum Output {
     PushRendition(Frame, Instant),
     /// End the running rendition.
     StopRendition,
+    /// Begin to encode the video again; what is made comes back by [`Broadcast::video_made`] with this number.
+    StartVideo {
+        number: u64,
+        config: zongzi_media::h264::Config,
+        rate: Option<Rate>,
+    },
+    /// Give the running video rendition a picture; from the `cached` group nothing is to be made but later pictures.
+    PushVideo { frame: Frame, cached: bool },
+    /// End the running video rendition.
+    StopVideo,
     /// State, tracks or reasons have changed.
     Event(What),
 }
@@ -76,6 +88,13 @@ pub(super) struct Counts {
 struct Video {
     packetizer: h264::Packetizer,
     order: Order,
+    /// Newest group of a source that has B pictures or may have: what a re-encode begins with.
+    source: Groups<Frame>,
+    reencode: Reencode,
+    /// Of what the re-encode makes.
+    made: Option<h264::Packetizer>,
+    /// Presentation time of the newest picture sent.
+    newest: Option<MediaTime>,
     needs_keyframe: bool,
     /// By its configuration, the played track is H.264 that browsers decode.
     playable: bool,
@@ -127,6 +146,10 @@ impl Broadcast {
             video: Video {
                 packetizer: h264::Packetizer::default(),
                 order: Order::default(),
+                source: Groups::new(bounds),
+                reencode: Reencode::default(),
+                made: None,
+                newest: None,
                 needs_keyframe: true,
                 playable: false,
                 reason: None,
@@ -167,6 +190,7 @@ impl Broadcast {
             return;
         }
         self.stop_rendition();
+        self.stop_reencode();
         self.state = State::Interrupted;
         let grace = match finish {
             Finish::Orderly => self.grace_orderly,
@@ -330,7 +354,9 @@ impl Broadcast {
                 {
                     return;
                 }
+                self.stop_reencode();
                 self.video.order = Order::default();
+                self.video.source.clear();
                 self.video.needs_keyframe = true;
                 self.video.playable = reason.is_none();
                 if let Some(reason) = reason {
@@ -412,54 +438,67 @@ impl Broadcast {
             return;
         }
         self.video.needs_keyframe = false;
-        let kept = self.video.order.push(Picture {
-            frame,
-            units: list,
-            received: now,
-        });
+        let source = Frame {
+            keyframe: h264::is_idr(&list),
+            ..frame.clone()
+        };
+        let kept = self.video.order.push(Picture { frame, units: list });
         if !kept {
             self.counts.skipped += 1;
         }
-        while let Some(picture) = self.video.order.pop() {
-            self.emit_video(&picture);
+        if self.video.order.verdict() == Some(Ok(())) {
+            self.video.source.clear();
+        } else {
+            let _: Pushed = self.video.source.push(source.clone());
         }
-        match self.video.order.verdict() {
-            Some(Err(reason)) => self.set_reason(Kind::Video, Some(reason)),
-            Some(Ok(())) => self.set_reason(Kind::Video, None),
-            None => {}
+        while let Some(picture) = self.video.order.pop() {
+            if !self.video.reencode.plays() {
+                self.emit_video(now, &picture);
+            }
+        }
+        self.tend_reencode(now, source);
+        self.say_video();
+    }
+
+    fn emit_video(&mut self, now: Instant, picture: &Picture) {
+        if let Some(batch) = self.cache_video(now, picture) {
+            self.send_all(&FromHub::Batch {
+                broadcast: self.id,
+                batch,
+            });
         }
     }
 
-    fn emit_video(&mut self, picture: &Picture) {
-        let Picture {
-            frame,
-            units,
-            received,
-        } = picture;
+    /// Packetizes a picture of the source for joiners; `None`: it has to be left out.
+    fn cache_video(&mut self, now: Instant, picture: &Picture) -> Option<Arc<Batch>> {
+        let Picture { frame, units } = picture;
         if self.video.needs_keyframe && !h264::is_idr(units) {
             self.counts.skipped += 1;
-            return;
+            return None;
         }
         let keyframe = h264::is_idr(units);
         let group = self.video.group + u64::from(keyframe);
-        let made =
-            self.video
-                .packetizer
-                .packetize(frame, units, self.video.sequence, group, *received);
+        let made = self
+            .video
+            .packetizer
+            .packetize(frame, units, self.video.sequence, group, now);
         let Ok(batch) = made else {
             self.lost_picture();
-            return;
+            return None;
         };
         self.video.needs_keyframe = false;
+        Some(self.cache_batch(batch, frame.pts))
+    }
+
+    /// The batch is the next one.
+    fn cache_batch(&mut self, batch: Batch, time: MediaTime) -> Arc<Batch> {
         self.video.sequence += 1;
-        self.video.group = group;
+        self.video.group = batch.group;
+        self.video.newest = Some(time);
         let batch = Arc::new(batch);
         // Those who watch go on when the group is too long to be kept; only joiners wait.
         let _: Pushed = self.video.groups.push(Arc::clone(&batch));
-        self.send_all(&FromHub::Batch {
-            broadcast: self.id,
-            batch,
-        });
+        batch
     }
 
     /// A picture that others may refer to is missing: nothing more until the next keyframe, or it would smear.
@@ -569,7 +608,9 @@ impl Broadcast {
         self.tracks.clear();
         self.settled = false;
         self.audio.recent.clear();
+        self.stop_reencode();
         self.video.order = Order::default();
+        self.video.source.clear();
         self.video.needs_keyframe = true;
     }
 

@@ -33,7 +33,7 @@ use tokio::sync::{broadcast as events, mpsc, watch};
 use zongzi_media::ChannelName;
 
 use self::broadcast::Broadcast;
-use self::owner::{Desk, MADE_MAX, Owner, Totals, Want, lock, now};
+use self::owner::{Desk, MADE_MAX, Owner, Totals, VIDEO_MADE_MAX, Want, lock, now};
 use crate::rendition::{Pool, PoolCounts, Renditions};
 use crate::shard::{BroadcastId, ShardId};
 
@@ -393,6 +393,9 @@ impl Hub {
             feed: None,
             rendition: None,
             made: mpsc::channel(MADE_MAX),
+            renditions: Arc::clone(&shared.renditions),
+            video: None,
+            video_made: mpsc::channel(VIDEO_MADE_MAX),
             counted: Default::default(),
         }
     }

@@ -9,7 +9,10 @@ use zongzi_media::{Frame, aac, h264};
 use super::*;
 use crate::fixture::{InOrder, Picture, aac_track, h264_track, picture, sound};
 use crate::packetize::BatchKind;
-use crate::rendition::{AudioRendition, InOrderRendition, RenditionError, Unplayable};
+use crate::rendition::{
+    AudioRendition, DeliverVideo, GiveWay, InOrderRendition, Rate, RenditionError, Unplayable,
+    VideoRendition,
+};
 use crate::shard::FromHub;
 
 /// Keeps what shards got; `open` is the room that is left in their queue.
@@ -50,6 +53,15 @@ impl Shards {
 struct Copies;
 
 impl Renditions for Copies {
+    fn reencode(
+        &self,
+        _: &h264::Config,
+        _: Option<Rate>,
+        _: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        Err(GiveWay::NoPlace)
+    }
+
     fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
         Box::<InOrder>::default()
     }

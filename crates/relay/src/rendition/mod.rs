@@ -7,7 +7,9 @@
 //! that can't keep up loses its own input, counted. Nothing of it is on the way of the source's frames.
 //!
 //! **Pictures without B-frames** are picked from what is there ([`InOrderRendition`]): headers are read, nothing is
-//! decoded, so it is a plain call in the broadcast's own task.
+//! decoded, so it is a plain call in the broadcast's own task. Where they are encoded again ([`VideoRendition`]) the
+//! relay knows only how to start that, and gets the pictures back when they are made: where and on what it runs is the
+//! implementer's.
 
 mod pool;
 
@@ -61,10 +63,69 @@ pub enum Fate {
     Orphan,
 }
 
+/// Encodes a video track again without B-frames, somewhere else. Dropping it ends that.
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "implemented far from here, where the bare word says nothing"
+)]
+pub trait VideoRendition: Send {
+    /// Hands over the next source frame in decoding order, without waiting. From the `cached` group, with which it is
+    /// caught up, nothing is made. What can't be taken ends the rendition: it then delivers [`VideoMade::GaveWay`].
+    fn push(&mut self, frame: Frame, cached: bool);
+}
+
+/// What comes of a [`VideoRendition`].
+#[derive(Debug)]
+pub enum VideoMade {
+    /// The configuration of the frames from here on; directly before a keyframe.
+    Config(h264::Config),
+    /// A picture with its presentation time on the broadcast's timeline, NAL units behind lengths of 4 bytes.
+    Frame(Frame),
+    /// It has ended by itself.
+    GaveWay(GiveWay),
+}
+
+/// Why a video rendition ended, or did not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveWay {
+    /// As many run as may.
+    NoPlace,
+    /// The machine can't keep up.
+    TooSlow,
+    /// This stream can't be decoded.
+    Refused,
+    /// It broke down.
+    Broken,
+}
+
+/// What is known of a source's rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Bits a second.
+    pub bits_per_second: u32,
+    /// Pictures a second.
+    pub pictures_per_second: f32,
+}
+
+/// Takes what a [`VideoRendition`] made, without waiting, and answers whether it did; if not, the rendition is over.
+pub type DeliverVideo = Box<dyn Fn(VideoMade) -> bool + Send + Sync>;
+
 /// Opens renditions.
 pub trait Renditions: Send + Sync + 'static {
     /// The pictures of an H.264 track with this configuration that need no reordering.
     fn in_order(&self, config: &h264::Config) -> Box<dyn InOrderRendition>;
+
+    /// The H.264 track with this configuration encoded again without B-frames: every picture, as it is shown, a
+    /// keyframe every 2 s, at the source's rate as far as that is known.
+    ///
+    /// # Errors
+    /// When it can't be begun now.
+    fn reencode(
+        &self,
+        config: &h264::Config,
+        rate: Option<Rate>,
+        deliver: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay>;
 
     /// Opus, 48 kHz stereo, from AAC with this configuration.
     ///
@@ -129,5 +190,11 @@ impl fmt::Debug for dyn InOrderRendition {
 impl fmt::Debug for dyn Renditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Renditions")
+    }
+}
+
+impl fmt::Debug for dyn VideoRendition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VideoRendition")
     }
 }

@@ -9,7 +9,6 @@
 //! time. The first picture of all does not wait.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
 use zongzi_media::h264::{NalUnit, SliceType, slice_type};
 use zongzi_media::{Frame, MediaTime};
@@ -36,12 +35,11 @@ pub(super) struct Order {
     census: Census,
 }
 
-/// An access unit, with when it came.
+/// An access unit, taken apart.
 #[derive(Debug)]
 pub(super) struct Picture {
     pub(super) frame: Frame,
     pub(super) units: Vec<NalUnit>,
-    pub(super) received: Instant,
 }
 
 impl Order {
@@ -87,6 +85,16 @@ impl Order {
             || self.waiting.len() > WAITING_MAX
             || self.reached.is_none_or(|reached| next.frame.pts <= reached);
         if due { self.waiting.pop_front() } else { None }
+    }
+
+    /// It has had B pictures.
+    pub(super) fn reorders(&self) -> bool {
+        self.reorders
+    }
+
+    /// Presentation time of the first picture that waits for its time.
+    pub(super) fn waits_for(&self) -> Option<MediaTime> {
+        self.waiting.front().map(|picture| picture.frame.pts)
     }
 
     /// Whether viewers get all pictures, or why they don't; `None`: not known yet.
@@ -157,11 +165,7 @@ mod tests {
     /// Pushes a picture and gives the times of those that pass, in milliseconds.
     fn push(order: &mut Order, frame: Frame) -> Vec<i64> {
         let units = units(&frame);
-        order.push(Picture {
-            frame,
-            units,
-            received: Instant::now(),
-        });
+        order.push(Picture { frame, units });
         std::iter::from_fn(|| order.pop())
             .map(|picture| picture.frame.pts.micros_since(MediaTime::ZERO) / 1_000)
             .collect()

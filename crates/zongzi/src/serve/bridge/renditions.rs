@@ -1,12 +1,17 @@
 use zongzi_media::{Frame, aac, h264};
 use zongzi_relay::rendition::{
-    AudioRendition, Fate, InOrderRendition, RenditionError, Renditions, Unplayable,
+    AudioRendition, DeliverVideo, Fate, GiveWay, InOrderRendition, Rate, RenditionError,
+    Renditions, Unplayable, VideoRendition,
 };
 use zongzi_transcode::{AacToOpus, ip};
 
+use crate::serve::video::Workers;
+
 /// Makes the relay's renditions with `zongzi-transcode`.
 #[derive(Debug)]
-pub(crate) struct Transcoders;
+pub(crate) struct Transcoders {
+    pub(crate) video: Workers,
+}
 
 struct Opus {
     config: aac::Config,
@@ -18,6 +23,15 @@ struct InOrder(ip::Rendition);
 impl Renditions for Transcoders {
     fn in_order(&self, config: &h264::Config) -> Box<dyn InOrderRendition> {
         Box::new(InOrder(ip::Rendition::new(config)))
+    }
+
+    fn reencode(
+        &self,
+        config: &h264::Config,
+        rate: Option<Rate>,
+        deliver: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        self.video.start(config, rate, deliver)
     }
 
     fn opus(&self, config: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {

@@ -1,8 +1,8 @@
 // What a viewer is told, from all that is known. A pure function, so that every case can be tested.
 
-/** Codes for which there is no picture at all; with the others the picture plays, without sound. */
-const NO_PICTURE = ["b_frames", "hevc", "av1", "video_codec"];
-const NO_SOUND = ["audio_codec", "he_aac"];
+/** Codes for which there is no picture at all; with the others it plays, and they are a remark beside it. */
+const NO_PICTURE = ["hevc", "av1", "video_codec"];
+const LESS = ["audio_codec", "he_aac", "keyframes_only", "reduced_frame_rate"];
 /** So many attempts in a row without a connection are the network's fault, as far as one can tell from here. */
 const UNREACHABLE_MAX = 3;
 
@@ -30,7 +30,7 @@ export function view(model) {
   const reason = model.status?.reason ?? "";
   if (!model.h264) return { state: "failed", text: "no_h264" };
   if (NO_PICTURE.includes(reason)) return { state: "failed", text: reason };
-  const note = NO_SOUND.includes(reason) ? reason : model.sound && !model.picture ? "sound_only" : undefined;
+  const note = LESS.includes(reason) ? reason : model.sound && !model.picture ? "sound_only" : undefined;
   // What still trickles out of a broadcast whose host is gone is no live picture.
   const remainder = model.status?.state === "interrupted" && !model.steady;
   if (model.connected && (model.picture || model.sound) && !remainder) return { state: "live", text: "live", note };

@@ -240,6 +240,29 @@ impl Server {
         Duration::from_millis(ticks * 10)
     }
 
+    /// Processes that it has started and that run.
+    pub fn children(&self) -> usize {
+        self.child_ids().len()
+    }
+
+    /// Kills the processes that it has started.
+    pub fn kill_children(&self) {
+        for pid in self.child_ids() {
+            let status = Command::new("kill").args(["-KILL", &pid]).status();
+            assert!(status.is_ok_and(|status| status.success()), "kill {pid}");
+        }
+    }
+
+    fn child_ids(&self) -> Vec<String> {
+        // Whichever thread has started them: the list is by thread.
+        let tasks = format!("/proc/{}/task", self.process.pid());
+        let tasks = std::fs::read_dir(tasks).expect("the server runs");
+        let lists = tasks
+            .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("children")).ok());
+        let all = lists.collect::<Vec<_>>().join(" ");
+        all.split_whitespace().map(str::to_owned).collect()
+    }
+
     /// Open file descriptors.
     pub fn descriptors(&self) -> usize {
         let path = format!("/proc/{}/fd", self.process.pid());

@@ -178,7 +178,7 @@ fn obs_with_a_wrong_key_says_so() {
 }
 
 #[test]
-fn obs_by_default_has_b_frames_and_the_viewer_is_told() {
+fn obs_by_default_plays_with_all_its_pictures() {
     let server = Server::start();
     let mut obs = Obs::start(
         &Clip::SMALL.file(),
@@ -187,8 +187,23 @@ fn obs_by_default_has_b_frames_and_the_viewer_is_told() {
         "",
     );
     obs.wait_streaming();
-    let status = wait::until("a reason", Duration::from_secs(30), || {
-        Some(server.status("demo")).filter(|status| !status["reason"].is_null())
+    server.wait_live("demo");
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_shown("pictures and sound", Duration::from_secs(60), |shown| {
+        shown.state == "live" && shown.pictures > 350 && shown.ticks > 7
     });
-    assert_eq!(status["reason"], "b_frames");
+    assert!(!shown.words.contains("B-frames"), "{}", shown.words);
+    assert_eq!(server.metric("zongzi_transcode_video_running"), 1.0);
+    let report = browser.report();
+    note(&format!(
+        "OBS by default: {:?}, sound {:.0?} ms after picture",
+        report.video,
+        reading::median(&report.sound_after_picture())
+    ));
+    assert_eq!((report.video.pli_count, report.unreadable), (0, 0));
+    assert!(
+        report.backwards() <= 1,
+        "only the clip's own loop may go back"
+    );
 }

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use zongzi_tests::browser::{Browser, Options};
+use serde_json::Value;
+use zongzi_tests::browser::{self, Browser};
 use zongzi_tests::ffmpeg::{Host, Publish};
 use zongzi_tests::reading::{self, Report, Track};
-use zongzi_tests::server::Server;
+use zongzi_tests::server::{Options, Server};
 use zongzi_tests::source::{Clip, FPS};
 use zongzi_tests::tap::Tap;
 use zongzi_tests::{note, place, wait};
@@ -28,6 +29,14 @@ const SOUND_MS_MAX: f64 = 80.0;
 /// What the way of reading may add to sound against picture by itself, in milliseconds; more, and it measures nothing.
 const OFFSET_MS_MAX: f64 = 120.0;
 const WATCHED_SECONDS: u32 = 20;
+/// Within which the pictures without B-frames give way to all pictures, in milliseconds.
+const COLD_MS_MAX: f64 = 4_000.0;
+/// As OBS sends by default: B-frames, and keyframes 8.3 s apart.
+const STOCK: Clip = Clip {
+    b_frames: 2,
+    gop: 250,
+    ..Clip::SMALL
+};
 
 #[test]
 fn a_viewer_sees_every_picture_and_hears_the_sound_with_it() {
@@ -85,6 +94,103 @@ fn keyframes_eight_seconds_apart_do_not_delay_the_first_picture() {
     watch(&mut browser, 12);
     judge_pictures(&browser.report(), &tap.passed(), 8);
     drop(host);
+}
+
+#[test]
+fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
+    let offset = offset_of_reading();
+    let (server, _host, tap) = publish(&STOCK, Publish::default());
+    assert_eq!(server.children(), 0, "nobody watches");
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 24);
+    let report = browser.report();
+    let passed = tap.passed();
+    assert_eq!(server.status("demo")["reason"], Value::Null);
+    assert_eq!(server.metric("zongzi_transcode_video_running"), 1.0);
+    assert_eq!(server.children(), 1);
+    judge_order(&report);
+    let ages = report.ages(&passed);
+    let age = reading::median(&ages).expect("pictures were shown");
+    let since = report.first_picture.expect("a picture was shown") + COLD_MS_MAX;
+    let all: Vec<_> = report
+        .pictures
+        .iter()
+        .filter(|p| p.at > since)
+        .copied()
+        .collect();
+    let window = reading::first_seconds(&all, 18);
+    let unshown = reading::unshown(window);
+    note(&format!(
+        "{} pictures, join {:?}, median age {age:.0} ms, {unshown} unshown in {}; {:?}",
+        report.pictures.len(),
+        report.join_ms(),
+        window.len(),
+        report.video
+    ));
+    assert!(window.len() > 15 * 30, "pictures came for too short a time");
+    assert!(unshown <= UNSHOWN_MAX, "{unshown} pictures were not shown");
+    assert!(age < AGE_MS_MAX, "pictures were {age:.0} ms old");
+    judge_sound(&report, offset);
+}
+
+#[test]
+fn without_a_place_to_encode_again_all_but_the_b_pictures_play_and_that_is_said() {
+    let offset = offset_of_reading();
+    let server = Options::default().set("transcode.max_streams", "0").start();
+    let tap = Tap::before(server.ready.rtmp);
+    let _host = Host::publish(&STOCK.file(), &tap.rtmp_url(), &server.key("demo").key);
+    server.wait_live("demo");
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 20);
+    let report = browser.report();
+    assert_eq!(server.status("demo")["reason"], "reduced_frame_rate");
+    assert!(
+        server.log().contains("bframes=0"),
+        "the operator is told which setting changes it"
+    );
+    assert!(browser.shown().words.contains("B-frames"));
+    judge_sound(&report, offset);
+    judge_order(&report);
+    let live = report.at_live(&tap.passed()).to_vec();
+    let (first, last) = (
+        live.first().expect("at live"),
+        live.last().expect("at live"),
+    );
+    let sent = last.number - first.number;
+    let shown = last.presented - first.presented;
+    note(&format!(
+        "{shown} of {sent} pictures, join {:?}",
+        report.join_ms()
+    ));
+    assert!(sent > 12 * FPS, "at live for only {sent} pictures");
+    assert!(
+        shown * 4 > sent,
+        "{shown} of {sent}: x264 makes two B-frames between others here"
+    );
+}
+
+#[test]
+fn a_re_encode_that_crashes_costs_no_viewer_his_session() {
+    let (server, _host, _tap) = publish(&STOCK, Publish::default());
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 6);
+    let again = |what: &str, opened: f64| {
+        wait::until(what, SOON, || {
+            let metric = server.metric("zongzi_transcode_video_opened_total");
+            (metric >= opened).then_some(())
+        });
+    };
+    again("the re-encode", 1.0);
+    server.kill_children();
+    again("another one", 2.0);
+    goes_on(&mut browser);
+    let report = browser.report();
+    assert_eq!((report.sessions, report.unreadable), (1, 0));
+    assert_eq!((report.video.packets_lost, report.video.pli_count), (0, 0));
+    assert!(server.log().contains("not encoded again any more"));
 }
 
 #[test]
@@ -247,12 +353,12 @@ fn the_page_works_under_its_own_content_security_policy_and_on_a_phone() {
         &server.key("demo").key,
     );
     server.wait_live("demo");
-    let options = Options {
+    let options = browser::Options {
         reader: false,
         phone: true,
         autoplay: false,
         locale: "zh-CN",
-        ..Options::default()
+        ..browser::Options::default()
     };
     let mut browser = Browser::start_with(options);
     for page in ["/embed/demo", "/watch/demo"] {
@@ -416,6 +522,21 @@ fn judge_stream(report: &Report, passed: &[f64], seconds: u32) {
         frames_decoded + frames_dropped + 10 >= frames_received,
         "pictures were not decoded: {:?}",
         report.video
+    );
+}
+
+fn judge_order(report: &Report) {
+    assert_eq!(report.backwards(), 0, "numbers went backwards");
+    assert_eq!(report.unreadable, 0, "pictures were spoilt");
+    assert_eq!(
+        (report.video.packets_lost, report.video.pli_count),
+        (0, 0),
+        "packets lost, or a keyframe asked for"
+    );
+    let join = report.join_ms().expect("a picture was shown");
+    assert!(
+        join < JOIN_MS_MAX,
+        "the first picture came {join:.0} ms after the POST"
     );
 }
 

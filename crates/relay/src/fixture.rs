@@ -4,10 +4,11 @@
 //! default settings (B-frames), one with tune zerolatency and profile baseline (no B-frames, two slices a picture).
 
 use bytes::Bytes;
-use zongzi_media::h264::NalUnit;
+use zongzi_media::h264::{NalUnit, SliceType, slice_type};
 use zongzi_media::{Codec, Frame, MediaTime, Track, TrackId, aac, h264};
 
 use crate::hub::Media;
+use crate::rendition::{Fate, InOrderRendition};
 
 pub(crate) const OBS_STOCK: &[u8] = include_bytes!("../tests/fixtures/obs29-stock-360p30-cut.flv");
 pub(crate) const OBS_BASELINE: &[u8] =
@@ -89,6 +90,7 @@ pub(crate) fn picture(micros: i64, kind: Picture, bytes: usize) -> Frame {
     let slice: &[u8] = match kind {
         Picture::Idr => &[0x65, 0b1000_1000, 0x80],
         Picture::P => &[0x41, 0b1001_1010, 0x80],
+        Picture::Orphan => &[0x41, 0b1001_1010, ORPHAN],
         Picture::B => &[0x01, 0b1001_1110, 0x80],
     };
     let mut unit = slice.to_vec();
@@ -107,7 +109,36 @@ pub(crate) fn picture(micros: i64, kind: Picture, bytes: usize) -> Frame {
 pub(crate) enum Picture {
     Idr,
     P,
+    /// A P picture that [`InOrder`] takes for one that refers to a B picture.
+    Orphan,
     B,
+}
+
+/// Third byte of an [`Picture::Orphan`]'s slice.
+const ORPHAN: u8 = 0x77;
+
+/// Picks pictures by their slice type alone.
+#[derive(Debug, Default)]
+pub(crate) struct InOrder(Option<MediaTime>);
+
+impl InOrderRendition for InOrder {
+    fn push(&mut self, frame: &Frame) -> Fate {
+        let units = units(frame);
+        if units
+            .iter()
+            .any(|unit| slice_type(unit) == Some(SliceType::B))
+        {
+            return Fate::B;
+        }
+        let orphan = units
+            .iter()
+            .any(|unit| unit.bytes().get(2) == Some(&ORPHAN));
+        if orphan || self.0.is_some_and(|last| frame.pts <= last) {
+            return Fate::Orphan;
+        }
+        self.0 = Some(frame.pts);
+        Fate::Kept
+    }
 }
 
 /// NAL units with lengths of four bytes in front.

@@ -1,25 +1,14 @@
-//! Recognises in a host's tracks and first frames what WebRTC viewers can't play, so that it is said instead of shown
-//! as a black or smeared picture.
-//!
-//! **How B-frames are caught in time.** Until a verdict nothing is sent. A first picture whose presentation time equals
-//! its decode time can't have pictures reordered around it, so such a stream is let through with its first frame.
-//! Where the host shifts presentation (every encoder with B-frames must, and a few without do), the first
-//! [`HELD_FRAMES`] frames are held back and looked at: in decode order the B slices of an untouched OBS are there by
-//! the third. Every later frame is looked at too; a B slice that comes late stops the picture *before* it is sent,
-//! with the last good picture standing. The verdict holds until the track's configuration changes or a host begins:
-//! an encoder that uses B-frames now and then would otherwise flicker between playing and not.
+//! Recognises in a host's tracks what WebRTC viewers can't play, or not in full, so that it is said instead of shown as
+//! a black or stuttering picture.
 
 use std::fmt;
 
-use zongzi_media::h264::{self, NalUnit, SliceType, slice_type};
-use zongzi_media::{Codec, Frame, Kind};
+use zongzi_media::{Codec, Kind, h264};
 
-/// Why a track can't be played over WebRTC.
+/// Why a track can't be played over WebRTC, or not in full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Pictures are coded out of order.
-    BFrames,
     /// H.265.
     Hevc,
     /// AV1.
@@ -32,45 +21,54 @@ pub enum Reason {
     AudioCodec(&'static str),
     /// AAC with spectral band replication.
     HeAac,
+    /// The video has B-frames, which viewers don't get. All other pictures they do: a third to half of them.
+    ReducedFrameRate,
+    /// The video has B-frames that nearly all other pictures refer to: viewers get the keyframes and little else.
+    KeyframesOnly,
 }
 
-/// What viewers miss.
+/// What viewers miss, the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
     /// There is sound, if the host sends any, but no picture.
     NoPicture,
     /// There is a picture, if the host sends one, but no sound.
     NoSound,
+    /// The picture stands still for seconds at a time.
+    SlideShow,
+    /// The picture moves less smoothly than the host sends it.
+    FewerPictures,
 }
 
 impl Reason {
     /// The stable word for public JSON, events and metric labels.
     pub fn code(self) -> &'static str {
         match self {
-            Self::BFrames => "b_frames",
             Self::Hevc => "hevc",
             Self::Av1 => "av1",
             Self::VideoCodec(_) => "video_codec",
             Self::VideoFormat => "video_format",
             Self::AudioCodec(_) => "audio_codec",
             Self::HeAac => "he_aac",
+            Self::ReducedFrameRate => "reduced_frame_rate",
+            Self::KeyframesOnly => "keyframes_only",
         }
     }
 
     /// What viewers miss.
     pub fn severity(self) -> Severity {
         match self {
-            Self::BFrames | Self::Hevc | Self::Av1 | Self::VideoCodec(_) | Self::VideoFormat => {
-                Severity::NoPicture
-            }
+            Self::Hevc | Self::Av1 | Self::VideoCodec(_) | Self::VideoFormat => Severity::NoPicture,
             Self::AudioCodec(_) | Self::HeAac => Severity::NoSound,
+            Self::KeyframesOnly => Severity::SlideShow,
+            Self::ReducedFrameRate => Severity::FewerPictures,
         }
     }
 
     /// The OBS setting that mends it, for the log.
     pub fn obs_hint(self) -> &'static str {
         match self {
-            Self::BFrames => {
+            Self::ReducedFrameRate | Self::KeyframesOnly => {
                 "in OBS: Settings > Output > Output Mode Advanced > Streaming: with x264 write bframes=0 into \
                  'x264 Options' (or choose Tune zerolatency); with a hardware encoder set 'Max B-frames' to 0"
             }
@@ -91,16 +89,31 @@ impl Reason {
     }
 }
 
+impl Severity {
+    /// What it means for viewers, for the log.
+    pub fn loss(self) -> &'static str {
+        match self {
+            Self::NoPicture => "viewers get no picture",
+            Self::NoSound => "viewers get no sound",
+            Self::SlideShow => "viewers get a slide show",
+            Self::FewerPictures => "viewers get fewer pictures than the host sends",
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BFrames => f.write_str("the video has B-frames"),
             Self::Hevc => f.write_str("the video is HEVC"),
             Self::Av1 => f.write_str("the video is AV1"),
             Self::VideoCodec(name) => write!(f, "the video codec is {name}"),
             Self::VideoFormat => f.write_str("the video is not 8-bit 4:2:0"),
             Self::AudioCodec(name) => write!(f, "the audio codec is {name}"),
             Self::HeAac => f.write_str("the audio is HE-AAC"),
+            Self::ReducedFrameRate => f.write_str("the video has B-frames, which are left out"),
+            Self::KeyframesOnly => f.write_str(
+                "the video has B-frames that other pictures need, little more than keyframes is left",
+            ),
         }
     }
 }
@@ -129,67 +142,10 @@ pub fn of_codec(codec: &Codec) -> Option<Reason> {
     }
 }
 
-/// Judges the frames of one H.264 track, from its first keyframe on. See the module for when it decides.
-#[derive(Debug, Default)]
-pub struct Judge {
-    seen: usize,
-    verdict: Option<Result<(), Reason>>,
-}
-
-/// What to do with a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Not known yet: keep it back, in order.
-    Hold,
-    /// Send what was held, then it.
-    Play,
-    /// Drop it, and what was held.
-    Unplayable(Reason),
-}
-
-impl Judge {
-    /// Looks at the next frame, in decode order; the first one is a keyframe.
-    pub fn look(&mut self, frame: &Frame, units: &[NalUnit]) -> Verdict {
-        if let Some(Err(reason)) = self.verdict {
-            return Verdict::Unplayable(reason);
-        }
-        if units
-            .iter()
-            .any(|unit| slice_type(unit) == Some(SliceType::B))
-        {
-            self.verdict = Some(Err(Reason::BFrames));
-            return Verdict::Unplayable(Reason::BFrames);
-        }
-        self.seen = self.seen.saturating_add(1);
-        let in_order = self.seen == 1 && frame.pts == frame.dts;
-        if self.verdict.is_none() && (in_order || self.seen >= HELD_FRAMES) {
-            self.verdict = Some(Ok(()));
-        }
-        match self.verdict {
-            Some(_) => Verdict::Play,
-            None => Verdict::Hold,
-        }
-    }
-
-    /// A new configuration or a new host: judge anew unless it is the same track going on.
-    pub fn reset(&mut self) {
-        *self = Self::default();
-    }
-
-    /// The reason not to play, once there is one.
-    pub fn reason(&self) -> Option<Reason> {
-        self.verdict.and_then(Result::err)
-    }
-}
-
 /// Whether two configurations decode alike, so that a host that repeats its headers changes nothing.
 pub(crate) fn same_headers(one: &h264::Config, other: &h264::Config) -> bool {
     one.length_size == other.length_size && one.sps == other.sps && one.pps == other.pps
 }
-
-/// Frames held back while it is unknown whether the host reorders: 0.27 s at 30 a second, once per host. x264 decides
-/// over its lookahead whether to use B-frames; the first are there by the third frame unless the scene is cut up.
-pub const HELD_FRAMES: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use zongzi_http::whep;
 
 use super::page::{Page, float};
-use super::snapshot::{Hub, Ingest, Listener, LiveChannel, MediaPort, Renditions, Shards};
+use super::snapshot::{
+    Hub, Ingest, Listener, LiveChannel, MediaPort, Renditions, Shards, VideoRenditions,
+};
 use super::{Process, Snapshot};
 use crate::GateStats;
 
@@ -22,6 +24,7 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     keys(page, &snapshot.keys);
     hub(page, &snapshot.hub);
     renditions(page, &snapshot.renditions);
+    video(page, &snapshot.video);
     viewers(page, &snapshot.shards);
     sending(page, &snapshot.shards);
     shards(page, &snapshot.shards);
@@ -168,6 +171,44 @@ fn renditions(page: &mut Page, renditions: &Renditions) {
             ([("result", "done")], renditions.frames),
             ([("result", "dropped")], renditions.dropped),
             ([("result", "failed")], renditions.failed),
+        ],
+    );
+}
+
+fn video(page: &mut Page, video: &VideoRenditions) {
+    page.gauges(
+        "zongzi_transcode_video_running",
+        "Broadcasts whose video is being encoded again, by how much of the work is done.",
+        video
+            .running
+            .iter()
+            .map(|(level, count)| ([("level", *level)], float(*count))),
+    );
+    page.count(
+        "zongzi_transcode_video_opened_total",
+        "Video renditions started.",
+        video.opened,
+    );
+    page.counts(
+        "zongzi_transcode_video_closed_total",
+        "Video renditions ended, by reason; stopped is that nobody needed it.",
+        video
+            .closed
+            .iter()
+            .map(|(reason, count)| ([("reason", *reason)], *count)),
+    );
+    page.count(
+        "zongzi_transcode_video_no_place_total",
+        "Video renditions not started because transcode.max_streams ran.",
+        video.no_place,
+    );
+    page.counts(
+        "zongzi_transcode_video_pictures_total",
+        "Pictures of video renditions, by result; decoded ones are encoded unless they come before the first viewer.",
+        [
+            ([("result", "decoded")], video.decoded),
+            ([("result", "broken")], video.broken),
+            ([("result", "encoded")], video.encoded),
         ],
     );
 }

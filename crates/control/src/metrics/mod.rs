@@ -12,6 +12,7 @@ mod snapshot;
 pub use process::Process;
 pub use snapshot::{
     Hub, Ingest, JoinTimes, Listener, LiveChannel, MediaPort, Renditions, Shards, Snapshot,
+    VideoRenditions,
 };
 
 use self::page::Page;

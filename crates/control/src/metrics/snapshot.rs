@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub hub: Hub,
     /// The renditions.
     pub renditions: Renditions,
+    /// The renditions of video.
+    pub video: VideoRenditions,
     /// All shards, summed.
     pub shards: Shards,
     /// All media sockets, summed; `None` before there is one.
@@ -90,6 +92,25 @@ pub struct Renditions {
     pub dropped: u64,
     /// Source frames that could not be decoded.
     pub failed: u64,
+}
+
+/// Video that is encoded again, each in a process of its own.
+#[derive(Debug, Clone, Default)]
+pub struct VideoRenditions {
+    /// Started.
+    pub opened: u64,
+    /// Ended, by reason.
+    pub closed: Vec<(&'static str, u64)>,
+    /// Not started because as many ran as may.
+    pub no_place: u64,
+    /// Running now, by how much of the work they do.
+    pub running: Vec<(&'static str, u64)>,
+    /// Pictures decoded without complaint.
+    pub decoded: u64,
+    /// Pictures that were broken or referred to lost ones.
+    pub broken: u64,
+    /// Pictures encoded.
+    pub encoded: u64,
 }
 
 /// The shards, which send to viewers.

@@ -38,6 +38,12 @@ fn full() -> Snapshot {
             },
             ..Shards::default()
         },
+        video: VideoRenditions {
+            opened: 3,
+            closed: vec![("stopped", 2)],
+            running: vec![("full", 1)],
+            ..VideoRenditions::default()
+        },
         media_port: Some(MediaPort::default()),
         listeners: vec![Listener {
             name: "http",

@@ -33,13 +33,11 @@ pub enum State {
     Interrupted,
 }
 
-/// Why a broadcast can't be played, or only without sound: a code for programs, put into words by the player.
+/// Why a broadcast can't be played, or not in full: a code for programs, put into words by the player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// The video has B-frames, which browsers show out of order or not at all over WebRTC. No picture.
-    BFrames,
     /// The video is HEVC. No picture.
     Hevc,
     /// The video is AV1. No picture.
@@ -50,18 +48,24 @@ pub enum Reason {
     AudioCodec,
     /// The audio is HE-AAC. No sound.
     HeAac,
+    /// The video has B-frames, which browsers don't take over WebRTC: viewers get it without them, at a third to half
+    /// of the frame rate.
+    ReducedFrameRate,
+    /// The video has B-frames that nearly all other pictures need: viewers get little more than the keyframes.
+    KeyframesOnly,
 }
 
 impl Reason {
     /// Its code in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::BFrames => "b_frames",
             Self::Hevc => "hevc",
             Self::Av1 => "av1",
             Self::VideoCodec => "video_codec",
             Self::AudioCodec => "audio_codec",
             Self::HeAac => "he_aac",
+            Self::ReducedFrameRate => "reduced_frame_rate",
+            Self::KeyframesOnly => "keyframes_only",
         }
     }
 }

@@ -41,7 +41,7 @@ fn live(viewers: u64) -> ChannelStatus {
         viewers,
         since: Some(Timestamp::from_unix_ms(0)),
         codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
-        reason: Some(Reason::BFrames),
+        reason: Some(Reason::ReducedFrameRate),
     }
 }
 
@@ -79,15 +79,23 @@ async fn the_json_says_what_everyone_may_know() {
             "viewers": 0,
             "since": "1970-01-01T00:00:00.000Z",
             "codecs": ["avc1.64001f", "mp4a.40.2"],
-            "reason": "b_frames",
+            "reason": "reduced_frame_rate",
         })
     );
 }
 
 #[tokio::test]
 async fn reasons_are_sent_under_their_code() {
-    use Reason::{AudioCodec, Av1, BFrames, HeAac, Hevc, VideoCodec};
-    for reason in [BFrames, Hevc, Av1, VideoCodec, AudioCodec, HeAac] {
+    use Reason::{AudioCodec, Av1, HeAac, Hevc, KeyframesOnly, ReducedFrameRate, VideoCodec};
+    for reason in [
+        Hevc,
+        Av1,
+        VideoCodec,
+        AudioCodec,
+        HeAac,
+        ReducedFrameRate,
+        KeyframesOnly,
+    ] {
         assert_eq!(serde_json::json!(reason), reason.as_str());
     }
 }

@@ -1,3 +1,6 @@
+mod order;
+mod reencode;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -5,13 +8,15 @@ use std::time::{Duration, Instant};
 use zongzi_media::h264::{NalUnit, NalUnits};
 use zongzi_media::{Codec, Frame, Kind, MediaTime, Track, TrackId, aac};
 
+use self::order::{Order, Picture};
+use self::reencode::Reencode;
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
 use super::status::State;
 use crate::groups::{Bounds, Groups, Pushed};
 use crate::packetize::{self, Batch, h264};
-use crate::playability::{self, Judge, Reason, Verdict, same_headers};
-use crate::rendition::{Made, Unplayable};
+use crate::playability::{self, Reason, same_headers};
+use crate::rendition::{Made, Rate, Renditions, Unplayable};
 use crate::shard::{BroadcastId, FromHub, ShardId};
 use crate::timeline::Timeline;
 
@@ -27,6 +32,7 @@ pub(super) struct Broadcast {
     id: BroadcastId,
     grace: Duration,
     grace_orderly: Duration,
+    renditions: Arc<dyn Renditions>,
     state: State,
     /// While interrupted: how the host left, and when the broadcast ends for that.
     leave: Option<(Finish, Instant)>,
@@ -52,6 +58,16 @@ pub(super) enum Output {
     PushRendition(Frame, Instant),
     /// End the running rendition.
     StopRendition,
+    /// Begin to encode the video again; what is made comes back by [`Broadcast::video_made`] with this number.
+    StartVideo {
+        number: u64,
+        config: zongzi_media::h264::Config,
+        rate: Option<Rate>,
+    },
+    /// Give the running video rendition a picture; from the `cached` group nothing is to be made but later pictures.
+    PushVideo { frame: Frame, cached: bool },
+    /// End the running video rendition.
+    StopVideo,
     /// State, tracks or reasons have changed.
     Event(What),
 }
@@ -71,9 +87,14 @@ pub(super) struct Counts {
 #[derive(Debug)]
 struct Video {
     packetizer: h264::Packetizer,
-    judge: Judge,
-    /// Frames kept back until the judge knows; at most [`playability::HELD_FRAMES`].
-    held: Vec<(Frame, Vec<NalUnit>, Instant)>,
+    order: Order,
+    /// Newest group of a source that has B pictures or may have: what a re-encode begins with.
+    source: Groups<Frame>,
+    reencode: Reencode,
+    /// Of what the re-encode makes.
+    made: Option<h264::Packetizer>,
+    /// Presentation time of the newest picture sent.
+    newest: Option<MediaTime>,
     needs_keyframe: bool,
     /// By its configuration, the played track is H.264 that browsers decode.
     playable: bool,
@@ -109,11 +130,13 @@ impl Broadcast {
         grace: Duration,
         grace_orderly: Duration,
         bounds: Bounds,
+        renditions: Arc<dyn Renditions>,
     ) -> Self {
         Self {
             id,
             grace,
             grace_orderly,
+            renditions,
             state: State::Waiting,
             leave: None,
             timeline: Timeline::new(epoch),
@@ -122,8 +145,11 @@ impl Broadcast {
             shards: BTreeSet::new(),
             video: Video {
                 packetizer: h264::Packetizer::default(),
-                judge: Judge::default(),
-                held: Vec::new(),
+                order: Order::default(),
+                source: Groups::new(bounds),
+                reencode: Reencode::default(),
+                made: None,
+                newest: None,
                 needs_keyframe: true,
                 playable: false,
                 reason: None,
@@ -164,7 +190,7 @@ impl Broadcast {
             return;
         }
         self.stop_rendition();
-        self.video.held.clear();
+        self.stop_reencode();
         self.state = State::Interrupted;
         let grace = match finish {
             Finish::Orderly => self.grace_orderly,
@@ -328,13 +354,15 @@ impl Broadcast {
                 {
                     return;
                 }
-                self.video.held.clear();
-                self.video.judge.reset();
+                self.stop_reencode();
+                self.video.order = Order::default();
+                self.video.source.clear();
                 self.video.needs_keyframe = true;
                 self.video.playable = reason.is_none();
                 if let Some(reason) = reason {
                     self.stop_video(reason);
                 } else if let Some(Codec::H264(config)) = &codec {
+                    self.video.order = Order::new(self.renditions.in_order(config));
                     self.video.packetizer = h264::Packetizer::new(config);
                 }
             }
@@ -410,50 +438,67 @@ impl Broadcast {
             return;
         }
         self.video.needs_keyframe = false;
-        match self.video.judge.look(&frame, &list) {
-            Verdict::Hold => self.video.held.push((frame, list, now)),
-            Verdict::Play => {
-                for (frame, units, received) in std::mem::take(&mut self.video.held) {
-                    self.emit_video(&frame, &units, received);
-                }
-                self.emit_video(&frame, &list, now);
+        let source = Frame {
+            keyframe: h264::is_idr(&list),
+            ..frame.clone()
+        };
+        let kept = self.video.order.push(Picture { frame, units: list });
+        if !kept {
+            self.counts.skipped += 1;
+        }
+        if self.video.order.verdict() == Some(Ok(())) {
+            self.video.source.clear();
+        } else {
+            let _: Pushed = self.video.source.push(source.clone());
+        }
+        while let Some(picture) = self.video.order.pop() {
+            if !self.video.reencode.plays() {
+                self.emit_video(now, &picture);
             }
-            Verdict::Unplayable(reason) => {
-                self.counts.skipped += 1;
-                self.video.held.clear();
-                if self.video.reason != Some(reason) {
-                    self.stop_video(reason);
-                }
-            }
+        }
+        self.tend_reencode(now, source);
+        self.say_video();
+    }
+
+    fn emit_video(&mut self, now: Instant, picture: &Picture) {
+        if let Some(batch) = self.cache_video(now, picture) {
+            self.send_all(&FromHub::Batch {
+                broadcast: self.id,
+                batch,
+            });
         }
     }
 
-    fn emit_video(&mut self, frame: &Frame, units: &[NalUnit], received: Instant) {
+    /// Packetizes a picture of the source for joiners; `None`: it has to be left out.
+    fn cache_video(&mut self, now: Instant, picture: &Picture) -> Option<Arc<Batch>> {
+        let Picture { frame, units } = picture;
         if self.video.needs_keyframe && !h264::is_idr(units) {
             self.counts.skipped += 1;
-            return;
+            return None;
         }
         let keyframe = h264::is_idr(units);
         let group = self.video.group + u64::from(keyframe);
-        let made =
-            self.video
-                .packetizer
-                .packetize(frame, units, self.video.sequence, group, received);
+        let made = self
+            .video
+            .packetizer
+            .packetize(frame, units, self.video.sequence, group, now);
         let Ok(batch) = made else {
             self.lost_picture();
-            return;
+            return None;
         };
         self.video.needs_keyframe = false;
-        self.set_reason(Kind::Video, None);
+        Some(self.cache_batch(batch, frame.pts))
+    }
+
+    /// The batch is the next one.
+    fn cache_batch(&mut self, batch: Batch, time: MediaTime) -> Arc<Batch> {
         self.video.sequence += 1;
-        self.video.group = group;
+        self.video.group = batch.group;
+        self.video.newest = Some(time);
         let batch = Arc::new(batch);
         // Those who watch go on when the group is too long to be kept; only joiners wait.
         let _: Pushed = self.video.groups.push(Arc::clone(&batch));
-        self.send_all(&FromHub::Batch {
-            broadcast: self.id,
-            batch,
-        });
+        batch
     }
 
     /// A picture that others may refer to is missing: nothing more until the next keyframe, or it would smear.
@@ -563,8 +608,9 @@ impl Broadcast {
         self.tracks.clear();
         self.settled = false;
         self.audio.recent.clear();
-        self.video.held.clear();
-        self.video.judge.reset();
+        self.stop_reencode();
+        self.video.order = Order::default();
+        self.video.source.clear();
         self.video.needs_keyframe = true;
     }
 

@@ -33,7 +33,7 @@ use tokio::sync::{broadcast as events, mpsc, watch};
 use zongzi_media::ChannelName;
 
 use self::broadcast::Broadcast;
-use self::owner::{Desk, MADE_MAX, Owner, Totals, Want, lock, now};
+use self::owner::{Desk, MADE_MAX, Owner, Totals, VIDEO_MADE_MAX, Want, lock, now};
 use crate::rendition::{Pool, PoolCounts, Renditions};
 use crate::shard::{BroadcastId, ShardId};
 
@@ -48,6 +48,7 @@ struct Shared {
     epoch: Instant,
     link: Arc<dyn ShardLink>,
     pool: Arc<Pool>,
+    renditions: Arc<dyn Renditions>,
     events: events::Sender<Event>,
     totals: Arc<Totals>,
     runtime: Handle,
@@ -128,7 +129,10 @@ impl Hub {
         link: Arc<dyn ShardLink>,
         renditions: Arc<dyn Renditions>,
     ) -> std::io::Result<Self> {
-        let pool = Arc::new(Pool::start(config.rendition_threads, renditions)?);
+        let pool = Arc::new(Pool::start(
+            config.rendition_threads,
+            Arc::clone(&renditions),
+        )?);
         let (events, _) = events::channel(EVENTS_MAX);
         Ok(Self {
             shared: Arc::new(Shared {
@@ -136,6 +140,7 @@ impl Hub {
                 epoch,
                 link,
                 pool,
+                renditions,
                 events,
                 totals: Arc::default(),
                 runtime: Handle::current(),
@@ -378,6 +383,7 @@ impl Hub {
                 config.grace,
                 config.grace_orderly,
                 config.group,
+                Arc::clone(&shared.renditions),
             ),
             desk,
             link: Arc::clone(&shared.link),
@@ -387,6 +393,9 @@ impl Hub {
             feed: None,
             rendition: None,
             made: mpsc::channel(MADE_MAX),
+            renditions: Arc::clone(&shared.renditions),
+            video: None,
+            video_made: mpsc::channel(VIDEO_MADE_MAX),
             counted: Default::default(),
         }
     }

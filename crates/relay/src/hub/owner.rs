@@ -14,7 +14,7 @@ use super::link::ShardLink;
 use super::publication::{Feed, Queued};
 use super::status::{Audience, HostStatus, State, TrackStatus};
 use crate::playability::Reason;
-use crate::rendition::{Handle, Made, Pool};
+use crate::rendition::{Handle, Made, Pool, Renditions, VideoMade, VideoRendition};
 use crate::shard::{BroadcastId, ShardId};
 
 /// The one task that owns a channel's broadcast: it feeds the core and does what the core wants.
@@ -30,12 +30,21 @@ pub(super) struct Owner {
     pub(super) feed: Option<Feed>,
     pub(super) rendition: Option<Handle>,
     pub(super) made: Results,
+    pub(super) renditions: Arc<dyn Renditions>,
+    pub(super) video: Option<Box<dyn VideoRendition>>,
+    pub(super) video_made: VideoResults,
     /// What of the core's counters is in `totals` already.
     pub(super) counted: (Counts, u64, u64),
 }
 
 /// Both ends of the queue by which renditions give back what they made, with their number.
 type Results = (mpsc::Sender<(u64, Made)>, mpsc::Receiver<(u64, Made)>);
+
+/// The same for video renditions.
+type VideoResults = (
+    mpsc::Sender<(u64, VideoMade)>,
+    mpsc::Receiver<(u64, VideoMade)>,
+);
 
 /// Where others leave requests for an owner, and read how it stands. Locked for a few assignments at a time, and never
 /// per frame.
@@ -125,6 +134,9 @@ impl Owner {
                     }
                 }
                 Some((number, made)) = self.made.1.recv() => self.core.made(number, made),
+                Some((number, made)) = self.video_made.1.recv() => {
+                    self.core.video_made(now(), number, made);
+                }
                 queued = next(self.feed.as_mut()) => self.fed(queued),
                 () = until(self.core.poll_timeout()) => self.core.timeout(now()),
             }
@@ -212,6 +224,24 @@ impl Owner {
                     }
                 }
                 Output::StopRendition => self.rendition = None,
+                Output::StartVideo {
+                    number,
+                    config,
+                    rate,
+                } => {
+                    let results = self.video_made.0.clone();
+                    let deliver = move |made| results.try_send((number, made)).is_ok();
+                    match self.renditions.reencode(&config, rate, Box::new(deliver)) {
+                        Ok(rendition) => self.video = Some(rendition),
+                        Err(why) => self.core.video_made(now(), number, VideoMade::GaveWay(why)),
+                    }
+                }
+                Output::PushVideo { frame, cached } => {
+                    if let Some(rendition) = &mut self.video {
+                        rendition.push(frame, cached);
+                    }
+                }
+                Output::StopVideo => self.video = None,
                 Output::Event(what) => self.happened(what),
             }
         }
@@ -273,10 +303,11 @@ impl Owner {
                 broadcast,
                 reason = reason.code(),
                 hint = reason.obs_hint(),
-                "viewers can't play what the host sends: {reason}"
+                "{}: {reason}",
+                reason.severity().loss()
             ),
             What::AdvisoryCleared(reason) => {
-                tracing::info!(%channel, broadcast, reason = reason.code(), "viewers can play it again");
+                tracing::info!(%channel, broadcast, reason = reason.code(), "viewers get it whole again");
             }
             What::TracksChanged => {
                 for track in self.core.tracks() {
@@ -340,3 +371,5 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// What renditions have made and the owner has not yet taken: 1.3 s of Opus.
 pub(super) const MADE_MAX: usize = 64;
+/// Pictures that video renditions have made and the owner has not yet taken: 2 s at 30 a second.
+pub(super) const VIDEO_MADE_MAX: usize = 64;

@@ -4,12 +4,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::{advance, timeout};
-use zongzi_media::{Frame, aac};
+use zongzi_media::{Frame, aac, h264};
 
 use super::*;
-use crate::fixture::{Picture, aac_track, h264_track, picture, sound};
+use crate::fixture::{InOrder, Picture, aac_track, h264_track, picture, sound};
 use crate::packetize::BatchKind;
-use crate::rendition::{AudioRendition, RenditionError, Unplayable};
+use crate::rendition::{
+    AudioRendition, DeliverVideo, GiveWay, InOrderRendition, Rate, RenditionError, Unplayable,
+    VideoRendition,
+};
 use crate::shard::FromHub;
 
 /// Keeps what shards got; `open` is the room that is left in their queue.
@@ -50,6 +53,19 @@ impl Shards {
 struct Copies;
 
 impl Renditions for Copies {
+    fn reencode(
+        &self,
+        _: &h264::Config,
+        _: Option<Rate>,
+        _: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        Err(GiveWay::NoPlace)
+    }
+
+    fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
+        Box::<InOrder>::default()
+    }
+
     fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
         Ok(Box::new(Copy))
     }

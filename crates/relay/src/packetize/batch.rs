@@ -32,7 +32,8 @@ pub struct Batch {
     /// picture alike. So a sender report sent at `now` says the ticks of `now - epoch` in each track's clock, plus the
     /// viewer's offset for that track (RTP.md 33); nothing need be learned from packets.
     pub rtp_time: u32,
-    /// When the frame was whole in the server: transit time is counted from here.
+    /// When the frame was whole in the server and could be sent: transit time is counted from here. A picture of a
+    /// stream with B-frames can be sent when its time has come, or when it has been encoded again.
     pub received: Instant,
     /// All payloads, one after the other.
     data: Box<[u8]>,

@@ -1,91 +1,8 @@
 use bytes::Bytes;
-use zongzi_media::{MediaTime, aac};
+use zongzi_media::aac;
 
 use super::*;
-use crate::fixture::{self, Picture, picture, units};
-
-fn judged(frames: &[Frame]) -> Vec<Verdict> {
-    let mut judge = Judge::default();
-    frames
-        .iter()
-        .map(|frame| judge.look(frame, &units(frame)))
-        .collect()
-}
-
-/// As encoders with B-frames stamp them, and some without.
-fn shifted(mut frame: Frame) -> Frame {
-    frame.pts = frame.pts.shifted(66_000);
-    frame
-}
-
-#[test]
-fn untouched_obs_is_caught_before_anything_is_sent() {
-    let verdicts = judged(&fixture::pictures(fixture::OBS_STOCK));
-    let caught = verdicts
-        .iter()
-        .position(|verdict| *verdict == Verdict::Unplayable(Reason::BFrames));
-    assert_eq!(caught, Some(2), "{verdicts:?}");
-    assert!(
-        verdicts[..2]
-            .iter()
-            .all(|verdict| *verdict == Verdict::Hold)
-    );
-    assert!(
-        verdicts[2..]
-            .iter()
-            .all(|verdict| *verdict == Verdict::Unplayable(Reason::BFrames))
-    );
-}
-
-#[test]
-fn obs_without_b_frames_plays_from_its_first_frame() {
-    let verdicts = judged(&fixture::pictures(fixture::OBS_BASELINE));
-    assert_eq!(verdicts, [Verdict::Play; 12]);
-}
-
-#[test]
-fn a_constant_composition_offset_costs_eight_frames_once_and_then_plays() {
-    let frames: Vec<_> = (0..20)
-        .map(|number| {
-            let kind = if number == 0 {
-                Picture::Idr
-            } else {
-                Picture::P
-            };
-            shifted(picture(number * 33_000, kind, 50))
-        })
-        .collect();
-    let verdicts = judged(&frames);
-    assert_eq!(
-        verdicts[..HELD_FRAMES - 1],
-        [Verdict::Hold; HELD_FRAMES - 1]
-    );
-    assert!(
-        verdicts[HELD_FRAMES - 1..]
-            .iter()
-            .all(|verdict| *verdict == Verdict::Play)
-    );
-}
-
-#[test]
-fn a_late_b_slice_stops_the_picture_and_it_stays_stopped_until_a_new_start() {
-    let mut judge = Judge::default();
-    let mut look = |kind| {
-        let frame = picture(0, kind, 50);
-        judge.look(&frame, &units(&frame))
-    };
-    assert_eq!(look(Picture::Idr), Verdict::Play);
-    for _ in 0..100 {
-        assert_eq!(look(Picture::P), Verdict::Play);
-    }
-    for kind in [Picture::B, Picture::P, Picture::Idr] {
-        assert_eq!(look(kind), Verdict::Unplayable(Reason::BFrames));
-    }
-    assert_eq!(judge.reason(), Some(Reason::BFrames));
-    judge.reset();
-    let frame = picture(0, Picture::Idr, 50);
-    assert_eq!(judge.look(&frame, &units(&frame)), Verdict::Play);
-}
+use crate::fixture;
 
 #[test]
 fn codecs_are_told_by_name_and_by_what_viewers_miss() {
@@ -135,9 +52,21 @@ fn ten_bit_and_full_colour_are_refused() {
 }
 
 #[test]
-fn absurd_times_hold_no_more_frames_than_others() {
-    let mut frame = picture(0, Picture::Idr, 50);
-    frame.pts = MediaTime::from_micros(i64::MAX);
-    let verdicts = judged(&vec![frame; HELD_FRAMES]);
-    assert_eq!(verdicts.last(), Some(&Verdict::Play));
+fn fewer_pictures_weigh_less_than_no_sound_and_no_sound_less_than_no_picture() {
+    let mut reasons = [
+        Reason::ReducedFrameRate,
+        Reason::HeAac,
+        Reason::KeyframesOnly,
+        Reason::Hevc,
+    ];
+    reasons.sort_by_key(|reason| reason.severity());
+    let codes = reasons.map(Reason::code);
+    assert_eq!(
+        codes,
+        ["hevc", "he_aac", "keyframes_only", "reduced_frame_rate"]
+    );
+    for reason in &reasons[2..] {
+        assert!(reason.obs_hint().contains("bframes=0"));
+        assert!(reason.to_string().contains("B-frames"));
+    }
 }

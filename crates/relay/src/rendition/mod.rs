@@ -1,9 +1,15 @@
 //! Tracks made from tracks: the seam to the codecs, and the threads they run on.
 //!
-//! The relay names no codec library. Whoever wires the process gives the hub a [`Renditions`]; the hub starts one when
-//! a viewer needs it and stops it when the last such viewer is gone. Work is done on a small fixed number of threads
-//! ([`Pool`]); each rendition has a short queue of its own, and one that can't keep up loses its own input, counted.
-//! Nothing of it is on the way of the source's frames.
+//! The relay names no codec library. Whoever wires the process gives the hub a [`Renditions`].
+//!
+//! **Sound** is made while a viewer needs it: the hub starts a rendition with the first and stops it with the last.
+//! Work is done on a small fixed number of threads ([`Pool`]); each rendition has a short queue of its own, and one
+//! that can't keep up loses its own input, counted. Nothing of it is on the way of the source's frames.
+//!
+//! **Pictures without B-frames** are picked from what is there ([`InOrderRendition`]): headers are read, nothing is
+//! decoded, so it is a plain call in the broadcast's own task. Where they are encoded again ([`VideoRendition`]) the
+//! relay knows only how to start that, and gets the pictures back when they are made: where and on what it runs is the
+//! implementer's.
 
 mod pool;
 
@@ -12,7 +18,7 @@ pub use pool::{Pool, PoolCounts, QUEUE_FRAMES_MAX};
 
 use std::fmt;
 
-use zongzi_media::{Frame, aac};
+use zongzi_media::{Frame, aac, h264};
 
 use crate::playability::Reason;
 
@@ -34,8 +40,93 @@ pub trait AudioRendition: Send {
     fn restart(&mut self);
 }
 
+/// Picks the pictures of an H.264 track that a decoder can show in the order in which they come, with nothing but them.
+/// Called in the broadcast's own task for every picture: it may not take longer than reading headers does.
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "implemented far from here, where the bare word says nothing"
+)]
+pub trait InOrderRendition: Send {
+    /// Looks at the next access unit in decoding order; the first one is a keyframe. Those that are kept have ascending
+    /// presentation times.
+    fn push(&mut self, frame: &Frame) -> Fate;
+}
+
+/// What becomes of a picture in an [`InOrderRendition`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays.
+    Kept,
+    /// It is a B picture and goes.
+    B,
+    /// It refers to something that is left out, and goes with it.
+    Orphan,
+}
+
+/// Encodes a video track again without B-frames, somewhere else. Dropping it ends that.
+#[expect(
+    clippy::module_name_repetitions,
+    reason = "implemented far from here, where the bare word says nothing"
+)]
+pub trait VideoRendition: Send {
+    /// Hands over the next source frame in decoding order, without waiting. From the `cached` group, with which it is
+    /// caught up, nothing is made. What can't be taken ends the rendition: it then delivers [`VideoMade::GaveWay`].
+    fn push(&mut self, frame: Frame, cached: bool);
+}
+
+/// What comes of a [`VideoRendition`].
+#[derive(Debug)]
+pub enum VideoMade {
+    /// The configuration of the frames from here on; directly before a keyframe.
+    Config(h264::Config),
+    /// A picture with its presentation time on the broadcast's timeline, NAL units behind lengths of 4 bytes.
+    Frame(Frame),
+    /// It has ended by itself.
+    GaveWay(GiveWay),
+}
+
+/// Why a video rendition ended, or did not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GiveWay {
+    /// As many run as may.
+    NoPlace,
+    /// The machine can't keep up.
+    TooSlow,
+    /// This stream can't be decoded.
+    Refused,
+    /// It broke down.
+    Broken,
+}
+
+/// What is known of a source's rate.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rate {
+    /// Bits a second.
+    pub bits_per_second: u32,
+    /// Pictures a second.
+    pub pictures_per_second: f32,
+}
+
+/// Takes what a [`VideoRendition`] made, without waiting, and answers whether it did; if not, the rendition is over.
+pub type DeliverVideo = Box<dyn Fn(VideoMade) -> bool + Send + Sync>;
+
 /// Opens renditions.
 pub trait Renditions: Send + Sync + 'static {
+    /// The pictures of an H.264 track with this configuration that need no reordering.
+    fn in_order(&self, config: &h264::Config) -> Box<dyn InOrderRendition>;
+
+    /// The H.264 track with this configuration encoded again without B-frames: every picture, as it is shown, a
+    /// keyframe every 2 s, at the source's rate as far as that is known.
+    ///
+    /// # Errors
+    /// When it can't be begun now.
+    fn reencode(
+        &self,
+        config: &h264::Config,
+        rate: Option<Rate>,
+        deliver: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay>;
+
     /// Opus, 48 kHz stereo, from AAC with this configuration.
     ///
     /// # Errors
@@ -87,5 +178,23 @@ pub enum RenditionError {
 impl fmt::Debug for dyn AudioRendition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AudioRendition")
+    }
+}
+
+impl fmt::Debug for dyn InOrderRendition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InOrderRendition")
+    }
+}
+
+impl fmt::Debug for dyn Renditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renditions")
+    }
+}
+
+impl fmt::Debug for dyn VideoRendition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VideoRendition")
     }
 }

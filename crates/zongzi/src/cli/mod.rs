@@ -55,6 +55,9 @@ enum Command {
     /// Make, list and revoke stream keys (also while the server runs)
     #[command(subcommand)]
     Key(key::Command),
+    /// Encodes one broadcast's video again; started by the server, speaks with it over standard input and output
+    #[command(hide = true)]
+    TranscodeWorker,
 }
 
 /// Why a command did not do what it was asked.
@@ -95,6 +98,10 @@ pub(crate) fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli) -> Result<(), Failure> {
+    if let Command::TranscodeWorker = cli.command {
+        // It has no settings, and must not read any.
+        return serve::video::run_child().map_err(|error| Failure::Failed(error.into()));
+    }
     let settings = settings(&cli)?;
     match cli.command {
         Command::Serve { .. } => serve::run(settings).map_err(|error| match error {
@@ -103,6 +110,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         }),
         Command::Channel(command) => Ok(channel::run(&command, &settings)?),
         Command::Key(command) => Ok(key::run(&command, &settings)?),
+        Command::TranscodeWorker => Ok(()),
     }
 }
 

@@ -10,10 +10,13 @@ use zongzi_relay::hub::Hub;
 use zongzi_relay::shard::{Closed, JOIN_BUCKETS, ShardCounters, Shards};
 use zongzi_transport::SocketCounters;
 
+use super::video;
+
 /// Where all counters of the process are read, at each scrape anew.
 #[derive(Clone)]
 pub(super) struct Sources {
     pub(super) hub: Hub,
+    pub(super) video: Arc<video::Counts>,
     pub(super) shards: Vec<Arc<ShardCounters>>,
     pub(super) sockets: Vec<Arc<SocketCounters>>,
     pub(super) rtmp: Arc<rtmp::Counters>,
@@ -46,6 +49,7 @@ impl Sources {
             keys: (self.keys)(),
             hub: self.hub(),
             renditions: self.renditions(),
+            video: self.video.snapshot(),
             shards: self.shards(),
             media_port: Some(self.media_port()),
             whep: self.whep.stats(),

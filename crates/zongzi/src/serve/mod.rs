@@ -11,6 +11,7 @@ mod metrics;
 mod reach;
 mod server;
 mod stop;
+pub(crate) mod video;
 
 use anyhow::Context as _;
 

@@ -18,6 +18,7 @@ use super::announce::{FirstStart, Listening};
 use super::bridge::{Catalog, Door, Programme, Stage, Transcoders, Viewers};
 use super::metrics::Sources;
 use super::reach::Reach;
+use super::video::Workers;
 use super::{StartError, assets, listeners};
 use crate::settings::Settings;
 
@@ -103,11 +104,14 @@ impl Server {
         control: &Control<Sqlite>,
     ) -> anyhow::Result<Self> {
         let epoch = Instant::now();
+        let video = Workers::new(settings.transcode.max_streams)
+            .context("this program can't find itself")?;
+        let video_counts = video.counts();
         let hub = Hub::new(
             settings.broadcast.hub_config(&settings.limits),
             epoch,
             bound.shards.links(),
-            Arc::new(Transcoders),
+            Arc::new(Transcoders { video }),
         )
         .context("the threads for sound can't be started")?;
         let source: Arc<dyn Source> = Arc::new(hub.clone());
@@ -138,6 +142,7 @@ impl Server {
         let admin_counters = Arc::new(zongzi_http::server::Counters::default());
         let sources = Sources {
             hub: hub.clone(),
+            video: video_counts,
             shards: shard_counters,
             sockets: socket_counters,
             rtmp: ingest.counters(),

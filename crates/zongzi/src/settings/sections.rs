@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) admin: Admin,
     pub(crate) metrics: Metrics,
     pub(crate) broadcast: Broadcast,
+    pub(crate) transcode: Transcode,
     pub(crate) limits: Limits,
 }
 
@@ -106,6 +107,14 @@ pub(crate) struct Broadcast {
     pub(crate) grace_orderly: Duration,
 }
 
+/// Video that is encoded again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Transcode {
+    /// Broadcasts at one time; 0 is none.
+    pub(crate) max_streams: usize,
+}
+
 /// The server's own bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -187,6 +196,12 @@ impl Default for Broadcast {
             grace: Duration::from_secs(30),
             grace_orderly: Duration::from_secs(5),
         }
+    }
+}
+
+impl Default for Transcode {
+    fn default() -> Self {
+        Self { max_streams: 4 }
     }
 }
 

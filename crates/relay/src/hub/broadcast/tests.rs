@@ -3,12 +3,38 @@
 
 use bytes::Bytes;
 use zongzi_media::MediaTime;
+use zongzi_media::h264::{SliceType, slice_type};
 
 use super::*;
 use crate::fixture::{
-    self, Chance, Picture, aac_track, h264_track, picture, prefixed, sound, with_seeds,
+    self, Chance, InOrder, Picture, aac_track, h264_track, picture, prefixed, sound, with_seeds,
 };
 use crate::packetize::BatchKind;
+use crate::rendition::{
+    AudioRendition, DeliverVideo, GiveWay, InOrderRendition, VideoMade, VideoRendition,
+};
+
+/// Picks pictures by slice type; sound is never opened through it here.
+struct Picks;
+
+impl Renditions for Picks {
+    fn reencode(
+        &self,
+        _: &zongzi_media::h264::Config,
+        _: Option<Rate>,
+        _: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        Err(GiveWay::NoPlace)
+    }
+
+    fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
+        Err(Unplayable::HeAac)
+    }
+
+    fn in_order(&self, _: &zongzi_media::h264::Config) -> Box<dyn InOrderRendition> {
+        Box::<InOrder>::default()
+    }
+}
 
 struct Rig {
     core: Broadcast,
@@ -19,6 +45,9 @@ struct Rig {
     shard: Vec<FromHub>,
     rendition: Option<u64>,
     pushed: Vec<(Frame, Instant)>,
+    /// There is no place for a re-encode.
+    no_place: bool,
+    video: Option<u64>,
 }
 
 const SHARD: ShardId = ShardId(0);
@@ -32,6 +61,7 @@ impl Rig {
             Duration::from_secs(30),
             Duration::from_secs(5),
             Bounds::default(),
+            Arc::new(Picks),
         );
         Self {
             core,
@@ -41,6 +71,8 @@ impl Rig {
             shard: vec![],
             rendition: None,
             pushed: vec![],
+            no_place: true,
+            video: None,
         }
     }
 
@@ -52,6 +84,7 @@ impl Rig {
     fn act(&mut self, act: impl FnOnce(&mut Broadcast, Instant)) {
         let now = self.now();
         act(&mut self.core, now);
+        let mut refused = None;
         while let Some(output) = self.core.poll_output() {
             let line = match &output {
                 Output::Shard(shard, FromHub::Batch { batch, .. }) => {
@@ -73,6 +106,10 @@ impl Rig {
                 Output::StartRendition(number, _) => format!("start rendition {number}"),
                 Output::PushRendition(frame, _) => format!("rendition gets {:?}", frame.dts),
                 Output::StopRendition => "stop rendition".to_owned(),
+                Output::StartVideo { number, .. } => format!("start video {number}"),
+                Output::PushVideo { cached: true, .. } => "video gets a cached picture".to_owned(),
+                Output::PushVideo { frame, .. } => format!("video gets {:?}", frame.dts),
+                Output::StopVideo => "stop video".to_owned(),
                 Output::Event(what) => format!("{what:?}"),
             };
             self.log.push(format!("{:?} {line}", self.at));
@@ -83,9 +120,22 @@ impl Rig {
                 }
                 Output::StopRendition => assert!(self.rendition.take().is_some()),
                 Output::PushRendition(frame, received) => self.pushed.push((frame, received)),
+                Output::StartVideo { number, .. } => {
+                    assert_eq!(self.video.replace(number), None, "two at a time");
+                    refused = self.no_place.then_some(number);
+                }
+                Output::PushVideo { .. } => assert!(self.video.is_some()),
+                Output::StopVideo => assert!(self.video.take().is_some()),
                 _ => {}
             }
         }
+        if let Some(number) = refused {
+            self.give_way(number, GiveWay::NoPlace);
+        }
+    }
+
+    fn give_way(&mut self, number: u64, why: GiveWay) {
+        self.act(|core, now| core.video_made(now, number, VideoMade::GaveWay(why)));
     }
 
     fn host(&mut self, tracks: &[Track]) {
@@ -324,27 +374,93 @@ fn the_server_ends_a_broadcast_without_grace() {
 }
 
 #[test]
-fn untouched_obs_is_not_shown_and_said() {
+fn untouched_obs_is_shown_without_its_b_pictures_and_said() {
     let mut rig = Rig::new();
     rig.act(|core, _| core.subscribe(SHARD));
     rig.act(|core, _| core.host_arrived());
-    for media in fixture::flv(fixture::OBS_STOCK) {
+    let capture = fixture::flv(fixture::OBS_STOCK);
+    let b = |frame: &Frame| {
+        let mut slices = fixture::units(frame)
+            .into_iter()
+            .filter_map(|unit| slice_type(&unit));
+        slices.any(|kind| kind == SliceType::B)
+    };
+    let pictures = fixture::pictures(fixture::OBS_STOCK);
+    let mut kept: Vec<_> = pictures.iter().filter(|frame| !b(frame)).collect();
+    assert!(kept.len() * 2 <= pictures.len() + 1, "most are B");
+    for media in capture {
         rig.send(media);
     }
-    assert_eq!(rig.video().len(), 0, "not one picture");
-    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::BFrames]);
-    assert_eq!(rig.said("AdvisoryRaised(BFrames)"), 1);
+    // Those whose time has not come when the capture ends still wait.
+    let reached = pictures.last().unwrap().dts;
+    kept.retain(|frame| frame.pts <= reached);
+    let start = kept[0].pts;
+    let expected: Vec<_> = kept
+        .iter()
+        .map(|frame| frame.pts.micros_since(start) * 9 / 100)
+        .collect();
+    let video = rig.video();
+    let times: Vec<_> = video
+        .iter()
+        .map(|batch| i64::from(batch.rtp_time.wrapping_sub(video[0].rtp_time)))
+        .collect();
+    assert_eq!(times, expected, "true presentation times");
+    assert_eq!(
+        rig.core.reasons().collect::<Vec<_>>(),
+        [Reason::ReducedFrameRate]
+    );
+    rig.act(|core, _| core.subscribe(ShardId(1)));
+    assert_eq!(
+        rig.said(&format!("ShardId(1) snapshot of {}", expected.len())),
+        1,
+        "a joiner gets the same"
+    );
     rig.render();
     assert!(!rig.audio().is_empty(), "the sound goes on");
     // The host mends it and comes again.
+    let before = rig.video().len();
     rig.host(&[h264_track(1)]);
     assert_eq!(rig.core.reasons().count(), 1, "until the pictures are seen");
     stream(&mut rig, 0, 3);
     assert_eq!(rig.core.reasons().count(), 0);
     assert_eq!(
-        (rig.said("AdvisoryCleared(BFrames)"), rig.video().len()),
-        (1, 3)
+        (
+            rig.said("AdvisoryRaised(ReducedFrameRate)"),
+            rig.said("AdvisoryCleared(ReducedFrameRate)"),
+            rig.video().len()
+        ),
+        (1, 1, before + 3)
     );
+}
+
+#[test]
+fn the_first_picture_of_untouched_obs_is_sent_when_it_comes() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.act(|core, _| core.host_arrived());
+    for media in fixture::flv(fixture::OBS_STOCK) {
+        let video = matches!(&media, Media::Frame(frame) if frame.track == TrackId::VIDEO);
+        rig.send(media);
+        if video {
+            break;
+        }
+    }
+    assert_eq!(rig.video().len(), 1);
+}
+
+#[test]
+fn a_host_who_returns_with_b_pictures_is_not_first_said_to_have_none() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    for _ in 0..2 {
+        rig.act(|core, _| core.host_arrived());
+        for media in fixture::flv(fixture::OBS_STOCK) {
+            rig.send(media);
+        }
+        rig.act(|core, now| core.host_left(now, Finish::Lost));
+        rig.pass(ms(1_000));
+    }
+    assert_eq!((rig.said("Raised"), rig.said("Cleared")), (1, 0));
 }
 
 #[test]
@@ -362,23 +478,276 @@ fn obs_without_b_frames_plays_whole() {
 }
 
 #[test]
-fn a_late_b_slice_stops_the_picture_and_empties_the_caches() {
+fn from_a_late_b_slice_on_the_others_go_on_without_it() {
     let mut rig = Rig::new();
     rig.act(|core, _| core.subscribe(SHARD));
     rig.host(&[h264_track(1)]);
     stream(&mut rig, 0, 30);
+    assert_eq!(rig.core.reasons().count(), 0);
     rig.frame(picture(1_200_000, Picture::B, 100));
-    assert!(
-        matches!(rig.shard.last(), Some(FromHub::Snapshot { batches, .. }) if batches.is_empty())
-    );
+    assert_eq!(rig.core.reasons().count(), 1);
     stream(&mut rig, 1_240, 50);
-    assert_eq!(rig.video().len(), 30);
-    rig.act(|core, _| core.subscribe(ShardId(1)));
-    assert_eq!(rig.said("ShardId(1) snapshot of 0"), 1);
+    assert_eq!((rig.video().len(), rig.core.counts().skipped), (80, 1));
+    let sequences = rig.video().into_iter().map(|batch| batch.sequence);
+    assert!(sequences.eq(0..80), "nobody has to start anew");
     // Another configuration is judged anew.
     rig.send(Media::Track(h264_track(9)));
     stream(&mut rig, 3_240, 1);
-    assert_eq!(rig.video().len(), 31);
+    assert_eq!(rig.core.reasons().count(), 0);
+}
+
+#[test]
+fn pictures_that_need_b_pictures_go_with_them_and_that_is_said() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    for (number, kind) in [
+        Picture::Idr,
+        Picture::P,
+        Picture::B,
+        Picture::Orphan,
+        Picture::B,
+        Picture::Orphan,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let time = i64::try_from(number).unwrap() * 40_000;
+        rig.frame(picture(time, kind, 100));
+    }
+    assert_eq!(rig.video().len(), 2);
+    assert_eq!(
+        rig.core.reasons().collect::<Vec<_>>(),
+        [Reason::KeyframesOnly]
+    );
+}
+
+/// A stream with a B picture after each P picture, 40 ms apart, a keyframe every 24 pictures.
+struct Reordered {
+    pictures: i64,
+}
+
+impl Reordered {
+    /// The next `count` pictures in decoding order.
+    fn send(&mut self, rig: &mut Rig, count: i64) {
+        for number in self.pictures..self.pictures + count {
+            let (kind, delay) = match number % 24 {
+                0 => (Picture::Idr, 40),
+                odd if odd % 2 == 1 => (Picture::P, 80),
+                _ => (Picture::B, 0),
+            };
+            let mut frame = picture(number * 40_000, kind, 100);
+            frame.pts = frame.dts.shifted(delay * 1_000);
+            rig.frame(frame);
+            rig.pass(ms(40));
+        }
+        self.pictures += count;
+    }
+}
+
+/// What a re-encode makes of the picture that is shown `back` pictures of 40 ms before the newest.
+fn remade(rig: &mut Rig, keyframe: bool, back: i64) {
+    let number = rig.video.expect("one runs");
+    let newest = rig.core.video.source.newest().last().unwrap().dts;
+    let kind = if keyframe { Picture::Idr } else { Picture::P };
+    let mut frame = picture(0, kind, 77);
+    (frame.dts, frame.pts) = (newest, newest.shifted(-back * 40_000));
+    if keyframe {
+        let Codec::H264(config) = h264_track(200).codec else {
+            unreachable!()
+        };
+        rig.act(|core, now| core.video_made(now, number, VideoMade::Config(config)));
+    }
+    rig.act(|core, now| core.video_made(now, number, VideoMade::Frame(frame)));
+}
+
+/// A viewer of a stream with B pictures, a re-encode that has begun, and the stream.
+fn watched() -> (Rig, Reordered) {
+    let mut rig = Rig::new();
+    rig.no_place = false;
+    rig.host(&[h264_track(1)]);
+    let mut stream = Reordered { pictures: 0 };
+    stream.send(&mut rig, 30);
+    assert_eq!(rig.said("start video"), 0, "nobody watches");
+    rig.act(|core, _| core.subscribe(SHARD));
+    stream.send(&mut rig, 1);
+    (rig, stream)
+}
+
+fn sequences(rig: &Rig) -> Vec<u64> {
+    rig.video().iter().map(|batch| batch.sequence).collect()
+}
+
+#[test]
+fn the_first_viewer_starts_a_re_encode_and_is_switched_at_its_first_keyframe() {
+    let (mut rig, mut stream) = watched();
+    assert_eq!(rig.said("start video 1"), 1);
+    assert_eq!(rig.said("cached picture"), 7, "the newest group");
+    let FromHub::Snapshot { batches, .. } = &rig.shard[0] else {
+        panic!("{:?}", rig.log)
+    };
+    assert!(!batches.is_empty(), "he sees the I/P rendition at once");
+    stream.send(&mut rig, 10);
+    assert_eq!(rig.said("video gets"), 7 + 10);
+    // What comes before its first keyframe is nobody's.
+    let before = rig.video().len();
+    remade(&mut rig, false, 0);
+    assert_eq!(rig.video().len(), before);
+    remade(&mut rig, true, 0);
+    stream.send(&mut rig, 1);
+    remade(&mut rig, false, 0);
+    stream.send(&mut rig, 1);
+    remade(&mut rig, false, 0);
+    let video = rig.video();
+    assert_eq!(
+        video.len(),
+        before + 3,
+        "nothing of the I/P rendition any more"
+    );
+    let keyframe = video[before];
+    assert!(keyframe.is_keyframe());
+    assert!(
+        keyframe
+            .payload(0)
+            .unwrap()
+            .windows(3)
+            .any(|bytes| bytes == [0x68, 0xce, 200]),
+        "its own parameter sets"
+    );
+    let (all, first) = (sequences(&rig), sequences(&rig)[0]);
+    assert!(all.iter().copied().eq(first..first + all.len() as u64));
+    assert_eq!(rig.core.reasons().count(), 0, "nothing is missing");
+    assert_eq!(rig.said("Advisory"), 0);
+    // Who joins now gets its group.
+    rig.act(|core, _| core.subscribe(ShardId(1)));
+    assert_eq!(rig.said("ShardId(1) snapshot of 3"), 1);
+    check_what_a_shard_saw(&rig.shard);
+}
+
+#[test]
+fn its_first_keyframe_may_be_the_picture_that_was_shown_last() {
+    let (mut rig, mut stream) = watched();
+    stream.send(&mut rig, 10);
+    for back in [3, 2, 1] {
+        remade(&mut rig, back == 3, back);
+    }
+    check_what_a_shard_saw(&rig.shard);
+    let times: Vec<_> = rig.video().iter().map(|batch| batch.rtp_time).collect();
+    assert!(times.is_sorted_by(|a, b| a < b), "{times:?}");
+}
+
+#[test]
+fn a_broken_re_encode_costs_a_second_and_the_viewers_go_on_with_the_others() {
+    let (mut rig, mut stream) = watched();
+    remade(&mut rig, true, 0);
+    stream.send(&mut rig, 1);
+    remade(&mut rig, false, 0);
+    rig.give_way(1, GiveWay::Broken);
+    let Some(FromHub::Snapshot { batches, .. }) = rig.shard.last() else {
+        panic!("{:?}", rig.log)
+    };
+    assert!(batches[0].is_keyframe());
+    let last = rig.video().last().unwrap().sequence;
+    assert!(
+        batches[0].sequence > last + 1,
+        "not taken for a continuation"
+    );
+    assert_eq!(
+        rig.core.reasons().collect::<Vec<_>>(),
+        [Reason::ReducedFrameRate]
+    );
+    let before = rig.video().len();
+    stream.send(&mut rig, 23);
+    assert!(rig.video().len() >= before + 11, "I and P pictures live");
+    assert_eq!(rig.said("start video"), 1);
+    stream.send(&mut rig, 3);
+    assert_eq!(rig.said("start video 2"), 1, "a second later");
+    remade(&mut rig, true, 0);
+    assert_eq!(rig.core.reasons().count(), 0);
+    check_what_a_shard_saw(&rig.shard);
+    // What the first one still says is void.
+    let before = rig.video().len();
+    rig.give_way(1, GiveWay::Broken);
+    assert_eq!((rig.video().len(), rig.core.reasons().count()), (before, 0));
+    // The next rest is longer.
+    rig.give_way(2, GiveWay::Broken);
+    stream.send(&mut rig, 40);
+    assert_eq!(rig.said("start video 3"), 0);
+    stream.send(&mut rig, 20);
+    assert_eq!(rig.said("start video 3"), 1);
+}
+
+#[test]
+fn one_that_cannot_be_begins_again_when_that_may_have_changed() {
+    for (why, pictures) in [
+        (GiveWay::NoPlace, Some(5 * 25)),
+        (GiveWay::TooSlow, Some(60 * 25)),
+        (GiveWay::Refused, None),
+    ] {
+        let (mut rig, mut stream) = watched();
+        rig.give_way(1, why);
+        assert_eq!(rig.core.reasons().count(), 1, "{why:?}");
+        assert_eq!(rig.said("snapshot"), 1, "nothing to fall back from");
+        stream.send(&mut rig, pictures.unwrap_or(2_000));
+        assert_eq!(rig.said("start video"), 1, "{why:?}");
+        stream.send(&mut rig, 2);
+        let again = usize::from(pictures.is_some());
+        assert_eq!(rig.said("start video"), 1 + again, "{why:?}");
+        // Another configuration is another matter.
+        rig.send(Media::Track(h264_track(5)));
+        let mut other = Reordered {
+            pictures: (stream.pictures / 24 + 1) * 24,
+        };
+        other.send(&mut rig, 30);
+        assert_eq!(rig.said("start video"), 2 + again, "{why:?}");
+    }
+}
+
+#[test]
+fn it_ends_thirty_seconds_after_the_last_viewer_and_the_next_one_begins_anew() {
+    let (mut rig, mut stream) = watched();
+    remade(&mut rig, true, 0);
+    rig.act(|core, _| core.unsubscribe(SHARD));
+    stream.send(&mut rig, 29 * 25);
+    rig.act(|core, _| core.subscribe(SHARD));
+    stream.send(&mut rig, 2);
+    rig.act(|core, _| core.unsubscribe(SHARD));
+    stream.send(&mut rig, 30 * 25);
+    assert_eq!(rig.said("stop video"), 0);
+    stream.send(&mut rig, 2);
+    assert_eq!(rig.said("stop video"), 1);
+    let joins = |rig: &mut Rig| {
+        rig.act(|core, _| core.subscribe(SHARD));
+        matches!(rig.shard.last(), Some(FromHub::Snapshot { batches, .. }) if batches.len() > 1)
+    };
+    assert!(joins(&mut rig), "the I/P rendition's group");
+    stream.send(&mut rig, 1);
+    assert_eq!(rig.said("start video 2"), 1);
+}
+
+#[test]
+fn it_ends_with_its_host_and_with_its_configuration() {
+    let (mut rig, mut stream) = watched();
+    remade(&mut rig, true, 0);
+    rig.send(Media::Track(h264_track(7)));
+    assert_eq!(rig.said("stop video"), 1);
+    stream.pictures = 48;
+    stream.send(&mut rig, 4);
+    assert_eq!(rig.said("start video 2"), 1);
+    rig.act(|core, now| core.host_left(now, Finish::Lost));
+    assert_eq!(rig.said("stop video"), 2);
+    check_what_a_shard_saw(&rig.shard);
+}
+
+#[test]
+fn a_stream_without_b_pictures_is_never_encoded_again() {
+    let mut rig = Rig::new();
+    rig.no_place = false;
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[h264_track(1)]);
+    stream(&mut rig, 0, 100);
+    assert_eq!((rig.said("video"), rig.video().len()), (0, 100));
+    assert!(rig.core.video.source.newest().is_empty(), "nor kept twice");
 }
 
 #[test]
@@ -579,6 +948,15 @@ fn chaos(chance: &mut Chance) -> String {
             10 => rig.act(|core, _| core.server_ends(Ended::Kicked)),
             11..30 => rig.frame(sound(host_time * 1_000, Bytes::from_static(&[7; 99]))),
             30 => rig.frame(picture(host_time * 1_000, Picture::B, 99)),
+            31 => rig.no_place = !rig.no_place,
+            32..34 if rig.video.is_some() => {
+                let number = rig.video.unwrap();
+                rig.give_way(number, GiveWay::Broken);
+            }
+            34..50 if rig.video.is_some() && !rig.core.video.source.newest().is_empty() => {
+                let (keyframe, back) = (chance.below(4) == 0, chance.between(0, 3));
+                remade(&mut rig, keyframe, back);
+            }
             kind => {
                 let kind = if kind < 36 { Picture::Idr } else { Picture::P };
                 let bytes = usize::try_from(chance.below(5_000)).unwrap();

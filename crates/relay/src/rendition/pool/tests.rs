@@ -3,9 +3,11 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use bytes::Bytes;
+use zongzi_media::h264;
 
 use super::*;
-use crate::fixture::{aac_track, sound};
+use crate::fixture::{InOrder, aac_track, sound};
+use crate::rendition::{DeliverVideo, GiveWay, InOrderRendition, Rate, VideoRendition};
 
 /// Hands every frame on, after the test has let it.
 struct Gated {
@@ -53,6 +55,19 @@ fn open_gate() -> Receiver<()> {
 struct Gate(Arc<Mutex<Receiver<()>>>);
 
 impl Renditions for Gate {
+    fn reencode(
+        &self,
+        _: &h264::Config,
+        _: Option<Rate>,
+        _: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        Err(GiveWay::NoPlace)
+    }
+
+    fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
+        Box::<InOrder>::default()
+    }
+
     fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
         Ok(Box::new(Gated {
             go: Arc::clone(&self.0),
@@ -177,6 +192,19 @@ fn a_stuck_rendition_leaves_the_other_thread_to_others() {
     /// The first one opened waits for the gate; the others are free.
     struct Mixed(Arc<Mutex<Receiver<()>>>, AtomicBool);
     impl Renditions for Mixed {
+        fn reencode(
+            &self,
+            _: &h264::Config,
+            _: Option<Rate>,
+            _: DeliverVideo,
+        ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+            Err(GiveWay::NoPlace)
+        }
+
+        fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
+            Box::<InOrder>::default()
+        }
+
         fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
             if !self.1.swap(true, Ordering::SeqCst) {
                 return Ok(Box::new(Gated {

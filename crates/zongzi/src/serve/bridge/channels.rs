@@ -101,10 +101,11 @@ fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
 
 fn public_reason(reason: Reason) -> public::Reason {
     match reason {
-        Reason::BFrames => public::Reason::BFrames,
         Reason::Hevc => public::Reason::Hevc,
         Reason::Av1 => public::Reason::Av1,
         Reason::HeAac => public::Reason::HeAac,
+        Reason::ReducedFrameRate => public::Reason::ReducedFrameRate,
+        Reason::KeyframesOnly => public::Reason::KeyframesOnly,
         Reason::AudioCodec(_) => public::Reason::AudioCodec,
         _ => public::Reason::VideoCodec,
     }

@@ -1,23 +1,56 @@
-use zongzi_media::{Frame, aac};
-use zongzi_relay::rendition::{AudioRendition, RenditionError, Renditions, Unplayable};
-use zongzi_transcode::AacToOpus;
+use zongzi_media::{Frame, aac, h264};
+use zongzi_relay::rendition::{
+    AudioRendition, DeliverVideo, Fate, GiveWay, InOrderRendition, Rate, RenditionError,
+    Renditions, Unplayable, VideoRendition,
+};
+use zongzi_transcode::{AacToOpus, ip};
+
+use crate::serve::video::Workers;
 
 /// Makes the relay's renditions with `zongzi-transcode`.
 #[derive(Debug)]
-pub(crate) struct Transcoders;
+pub(crate) struct Transcoders {
+    pub(crate) video: Workers,
+}
 
 struct Opus {
     config: aac::Config,
     transcoder: AacToOpus,
 }
 
+struct InOrder(ip::Rendition);
+
 impl Renditions for Transcoders {
+    fn in_order(&self, config: &h264::Config) -> Box<dyn InOrderRendition> {
+        Box::new(InOrder(ip::Rendition::new(config)))
+    }
+
+    fn reencode(
+        &self,
+        config: &h264::Config,
+        rate: Option<Rate>,
+        deliver: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        self.video.start(config, rate, deliver)
+    }
+
     fn opus(&self, config: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
         let transcoder = AacToOpus::new(config).map_err(unplayable)?;
         Ok(Box::new(Opus {
             config: config.clone(),
             transcoder,
         }))
+    }
+}
+
+impl InOrderRendition for InOrder {
+    fn push(&mut self, frame: &Frame) -> Fate {
+        let orphans = self.0.counts().orphans;
+        match self.0.push(frame) {
+            Some(_) => Fate::Kept,
+            None if self.0.counts().orphans > orphans => Fate::Orphan,
+            None => Fate::B,
+        }
     }
 }
 

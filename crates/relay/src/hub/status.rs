@@ -130,7 +130,7 @@ impl Audience {
         self.entered.load(Ordering::Relaxed).saturating_sub(left)
     }
 
-    /// Most viewers at a time since the last [`Audience::start_over`].
+    /// Most viewers at a time since the broadcast began.
     pub fn peak(&self) -> u64 {
         self.peak.load(Ordering::Relaxed)
     }

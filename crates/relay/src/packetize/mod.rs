@@ -43,5 +43,5 @@ const RTP_EXTENSIONS: usize = 12;
 const TAG: usize = 16;
 /// The original sequence number in front of a retransmitted payload (RFC 4588 §4).
 const RTX_HEADER: usize = 2;
-/// The largest RTP payload, in bytes: with everything around it a retransmission still fits [`DATAGRAM_MAX`].
+/// The largest RTP payload, in bytes: with everything around it a retransmission still fits 1,200 bytes.
 pub const PAYLOAD_MAX: usize = DATAGRAM_MAX - RTP_HEADER - RTP_EXTENSIONS - TAG - RTX_HEADER;

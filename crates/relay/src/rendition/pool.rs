@@ -12,7 +12,7 @@ use super::{AudioRendition, RenditionError, Renditions, Unplayable};
 
 /// A fixed number of threads on which renditions run, and the way to start one.
 ///
-/// Each rendition is worked on by one thread at a time, [`TURN_FRAMES`] frames at a turn, then the next one: a stream
+/// Each rendition is worked on by one thread at a time, a few frames at a turn, then the next one: a stream
 /// that floods its queue takes no more than its share. A panic inside a codec ends that rendition only. Dropping the
 /// pool ends the threads when their current turn is done.
 pub struct Pool {

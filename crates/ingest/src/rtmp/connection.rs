@@ -137,7 +137,7 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         session.accept_publish();
         socket::flush(stream, session, self.shared.settings.write_timeout).await?;
         self.shared.counters.count_published();
-        tracing::info!("host publishes");
+        tracing::debug!("publish accepted");
         Ok(publication)
     }
 

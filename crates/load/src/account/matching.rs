@@ -17,12 +17,15 @@ const MISSES_MAX: u32 = 15;
 
 /// Finds for each frame that a viewer got the frame that the host sent.
 ///
-/// A viewer's RTP timestamps are the host's times plus an offset that only the server knows. The first frame is
-/// decrypted and recognised by its content, which gives the offset; from then on the timestamp alone, which is in the
-/// clear, says which frame it is.
+/// A viewer's RTP timestamps are the host's times plus an offset that only the server knows, save for the backlog of a
+/// join, which a server may stamp with the times of its sending. So frames are decrypted and recognised by their content
+/// until two in a row give the same offset; from then on the timestamp alone, which is in the clear, says which frame
+/// it is.
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
     offset: Option<u32>,
+    /// Two frames in a row gave the offset.
+    confirmed: bool,
     last: u64,
     misses: u32,
     /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
@@ -50,7 +53,7 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// Whether timestamps alone are enough.
     pub(crate) fn is_aligned(&self) -> bool {
-        self.offset.is_some()
+        self.confirmed
     }
 
     /// Recognises a decrypted frame by its content: the newest that the host sent with the same one. `None` if the
@@ -62,7 +65,12 @@ impl Matcher {
         digest: u64,
     ) -> Option<Sent> {
         let sent = log.iter().rev().find(|sent| sent.digest == digest)?;
-        self.offset = Some(rtp_time.wrapping_sub(ticks(sent.pts_ms)));
+        let offset = rtp_time.wrapping_sub(ticks(sent.pts_ms));
+        self.confirmed = self.offset.is_some_and(|before| {
+            let distance = offset.wrapping_sub(before).cast_signed();
+            distance.unsigned_abs() <= TOLERANCE_TICKS.unsigned_abs()
+        });
+        self.offset = Some(offset);
         self.last = sent.index;
         self.misses = 0;
         Some(*sent)
@@ -82,6 +90,7 @@ impl Matcher {
             self.misses += 1;
             if self.misses >= MISSES_MAX {
                 self.offset = None;
+                self.confirmed = false;
             }
             return None;
         };
@@ -312,6 +321,30 @@ mod tests {
         let sent = matcher.align(&log, time(240), 90).expect("known content");
         assert_eq!(sent.index, 240);
         assert_eq!(matcher.align(&log, 0, 999), None);
+    }
+
+    #[test]
+    fn a_backlog_stamped_as_it_is_sent_is_recognised_by_its_content() {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        for index in 240..300_u64 {
+            // 50 of the backlog 1 ms apart, then live.
+            let behind = u32::try_from(290_u64.saturating_sub(index)).expect("small");
+            let rtp_time = match behind {
+                0 => time(index),
+                _ => time(290).wrapping_sub(behind * 90),
+            };
+            if !matcher.is_aligned() {
+                matcher.align(&log, rtp_time, index % 150);
+            }
+            let (sent, _) = matcher
+                .whole(&log, rtp_time, Stamp(290))
+                .expect("it is known");
+            assert_eq!(sent.index, index);
+        }
+        assert!(matcher.is_aligned());
+        assert_eq!((matcher.unmatched, matcher.unreferenced), (0, 0));
+        assert_eq!((matcher.backlog_skipped(), matcher.lost(299)), (0, 0));
     }
 
     #[test]

@@ -266,7 +266,10 @@ impl Core {
             .is_some()
         {
             self.record.verified += 1;
-            self.stash = Vec::new();
+            self.tries = 0;
+            if self.record.matcher.is_aligned() {
+                self.stash = Vec::new();
+            }
         }
     }
 

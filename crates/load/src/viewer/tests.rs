@@ -220,7 +220,7 @@ fn a_light_viewer_connects_recognises_the_keyframe_and_counts_every_frame() {
     assert_eq!((outcome.video_packets, outcome.video_lost), (300, 0));
     assert_eq!(
         (outcome.verified, outcome.corrupt, outcome.refused),
-        (1, 0, 0)
+        (2, 0, 0)
     );
 }
 

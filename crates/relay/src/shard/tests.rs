@@ -373,6 +373,9 @@ fn count(counter: &std::sync::atomic::AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)
 }
 
+/// Sound begins so long after the first picture, with room.
+const BEFORE_SOUND: Duration = Duration::from_millis(500);
+
 #[test]
 fn a_viewer_of_another_engine_gets_the_newest_group_and_then_live_byte_for_byte() {
     let house = House::open(2);
@@ -382,6 +385,7 @@ fn a_viewer_of_another_engine_gets_the_newest_group_and_then_live_byte_for_byte(
     }
     let mut player = house.join();
     player.live_until("connected", |player| player.connected);
+    player.live(BEFORE_SOUND);
     for frame in 0..60 {
         house
             .stage
@@ -428,6 +432,7 @@ fn sound_rides_with_the_picture_and_goes_alone_when_none_comes() {
     player.live_until("connected", |player| {
         player.connected && player.video().len() >= 10
     });
+    player.live(BEFORE_SOUND);
     let messages = || count(&house.shards.socket_counters()[0].sent_messages);
     let before = messages();
     for _ in 0..50 {

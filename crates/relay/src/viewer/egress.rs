@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zongzi_webrtc::rtcp::{self, NackPair, NtpTime, Report};
@@ -9,6 +10,7 @@ use crate::shard::Feed;
 use crate::viewer::history::History;
 use crate::viewer::link::Link;
 use crate::viewer::pace::Pace;
+use crate::viewer::stamps::Stamps;
 use crate::viewer::stream::Stream;
 use crate::viewer::{Seeds, StreamSettings};
 
@@ -50,6 +52,8 @@ pub(crate) struct Egress {
     srtp: Box<srtp::Sender>,
     video: Option<Video>,
     audio: Option<Stream>,
+    /// When sound may begin; `None` before the first picture, and for good where there is none: then at any time.
+    sound_from: Option<Instant>,
     /// When the next sender reports are due; `None` before the first packet.
     report_at: Option<Instant>,
     round_trip: Option<Duration>,
@@ -62,6 +66,7 @@ struct Video {
     retransmission: Option<Stream>,
     place: Place,
     pace: Pace,
+    stamps: Stamps,
     /// Begins with a doubled first datagram.
     fresh: bool,
     link: Link,
@@ -106,6 +111,7 @@ impl Egress {
             retransmission: retransmission.map(stream),
             place: Place::Waiting,
             pace: Pace::new(now, 0, Duration::ZERO, None),
+            stamps: Stamps::default(),
             fresh: true,
             link: Link::default(),
             history: History::default(),
@@ -120,6 +126,7 @@ impl Egress {
             srtp,
             video,
             audio: audio.map(stream),
+            sound_from: None,
             report_at: None,
             round_trip: None,
             tally: Tally::default(),
@@ -132,17 +139,24 @@ impl Egress {
         let Some(video) = &mut self.video else { return };
         let before = self.tally.packets;
         while let Some((batch, live)) = video.next(now.at, feed, self.round_trip, &mut self.tally) {
-            video.send(&self.srtp, batch, live, &mut self.tally, out);
+            let newest = feed.end().and_then(|end| feed.video(end - 1));
+            let newest = newest.map_or(batch, Arc::as_ref);
+            let rtp_time = video.stamps.next(now.at, batch, newest);
+            video.send(&self.srtp, batch, rtp_time, live, &mut self.tally, out);
         }
         if self.tally.packets > before {
+            self.sound_from.get_or_insert(now.at + SOUND_AFTER);
             self.reports(now, out);
         }
     }
 
-    /// Sends a live packet of sound.
+    /// Sends a live packet of sound, unless the picture has only just begun.
     pub(crate) fn audio(&mut self, now: Tick, batch: &Batch, out: &mut impl Outbox) {
+        if self.sound_from.is_some_and(|from| now.at < from) {
+            return;
+        }
         let Some(audio) = &mut self.audio else { return };
-        let (packets, bytes) = audio.send(&self.srtp, batch, false, out);
+        let (packets, bytes) = audio.send(&self.srtp, batch, batch.rtp_time, false, out);
         self.tally.add(packets, bytes);
         self.reports(now, out);
     }
@@ -374,12 +388,14 @@ impl Video {
         &mut self,
         srtp: &srtp::Sender,
         batch: &Batch,
+        rtp_time: u32,
         live: bool,
         tally: &mut Tally,
         out: &mut impl Outbox,
     ) {
-        self.history.note(self.stream.index(), batch.sequence);
-        let (packets, bytes) = self.stream.send(srtp, batch, self.fresh, out);
+        self.history
+            .note(self.stream.index(), batch.sequence, rtp_time);
+        let (packets, bytes) = self.stream.send(srtp, batch, rtp_time, self.fresh, out);
         self.fresh = false;
         self.place = Place::Next(batch.sequence + 1);
         if !live {
@@ -400,8 +416,9 @@ impl Video {
         out: &mut impl Outbox,
     ) -> usize {
         let found = self.history.find(index);
-        let found = found.and_then(|(batch, packet)| Some((feed.video(batch)?, packet)));
-        let Some((batch, packet)) = found else {
+        let found =
+            found.and_then(|(sent, packet)| Some((feed.video(sent.batch)?, sent.rtp_time, packet)));
+        let Some((batch, rtp_time, packet)) = found else {
             return 0;
         };
         let Some(cost) = batch.payload(packet).map(<[u8]>::len) else {
@@ -412,9 +429,9 @@ impl Video {
         }
         self.repair_credit -= cost;
         match &mut self.retransmission {
-            Some(again) => again.put_again(srtp, &self.stream, batch, packet, index, out),
+            Some(again) => again.put_again(srtp, &self.stream, batch, rtp_time, packet, index, out),
             // The same datagram, byte for byte: another one under this index would give the key away.
-            None => self.stream.put(srtp, batch, packet, index, out),
+            None => self.stream.put(srtp, batch, rtp_time, packet, index, out),
         }
     }
 
@@ -469,6 +486,9 @@ impl Tally {
 
 /// What ties a viewer's streams together for lip sync (RFC 3550 §6.5.1).
 const CNAME: &str = "zongzi";
+/// Sound begins this long after the first picture. While a browser decodes the group of a join, sound piles up in its
+/// buffer, and libwebrtc leaves it there: 95-130 ms against 60 (docs/decisions/0005-sound-with-its-picture.md).
+const SOUND_AFTER: Duration = Duration::from_millis(400);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Two reports with their names.
 const REPORT_BYTES: usize = 128;

@@ -12,6 +12,7 @@ mod egress;
 mod history;
 mod link;
 mod pace;
+mod stamps;
 mod stream;
 
 pub(crate) use egress::{Egress, Outbox, Tally, Tick};

@@ -58,11 +58,12 @@ impl Stream {
     }
 
     /// Sends all packets of a batch, those with parameter sets twice if `twice` (RTP.md 53). Returns packets and bytes
-    /// put out.
+    /// put out. `rtp_time` is the batch's own, or what the viewer gets instead.
     pub(crate) fn send(
         &mut self,
         srtp: &srtp::Sender,
         batch: &Batch,
+        rtp_time: u32,
         twice: bool,
         out: &mut impl Outbox,
     ) -> (usize, usize) {
@@ -71,7 +72,7 @@ impl Stream {
             let copies = if twice && packet < batch.lead() { 2 } else { 1 };
             for _ in 0..copies {
                 // A copy has the same index and the same bytes: it is the same datagram.
-                let bytes = self.put(srtp, batch, packet, self.index, out);
+                let bytes = self.put(srtp, batch, rtp_time, packet, self.index, out);
                 sent.0 += usize::from(bytes > 0);
                 sent.1 += bytes;
             }
@@ -88,6 +89,7 @@ impl Stream {
         &self,
         srtp: &srtp::Sender,
         batch: &Batch,
+        rtp_time: u32,
         packet: usize,
         index: u64,
         out: &mut impl Outbox,
@@ -97,7 +99,7 @@ impl Stream {
         };
         let mut header = [0; HEADER_BYTES_MAX];
         let length = self
-            .header(batch, packet, index)
+            .header(batch, rtp_time, packet, index)
             .write(&self.settings.extensions, &mut header);
         let header = header.get(..length).unwrap_or_default();
         let total = srtp.protected_bytes(header.len(), payload.len());
@@ -113,6 +115,7 @@ impl Stream {
         srtp: &srtp::Sender,
         original: &Self,
         batch: &Batch,
+        rtp_time: u32,
         packet: usize,
         original_index: u64,
         out: &mut impl Outbox,
@@ -125,7 +128,7 @@ impl Stream {
             payload_type: self.settings.payload_type,
             sequence: sequence(self.index),
             ssrc: self.settings.ssrc,
-            ..original.header(batch, packet, original_index)
+            ..original.header(batch, rtp_time, packet, original_index)
         };
         let mut bytes = [0; HEADER_BYTES_MAX];
         let length = header.write(&self.settings.extensions, &mut bytes);
@@ -151,14 +154,14 @@ impl Stream {
         }
     }
 
-    fn header(&self, batch: &Batch, packet: usize, index: u64) -> Header {
+    fn header(&self, batch: &Batch, rtp_time: u32, packet: usize, index: u64) -> Header {
         Header {
             padding: batch.is_padded(packet),
             // Audio: only behind a silence (RFC 7587 §4.1), which our streams don't have.
             marker: matches!(batch.kind, BatchKind::Video { .. }) && packet + 1 == batch.packets(),
             payload_type: self.settings.payload_type,
             sequence: sequence(index),
-            timestamp: RtpTime(batch.rtp_time).plus(self.offset),
+            timestamp: RtpTime(rtp_time).plus(self.offset),
             ssrc: self.settings.ssrc,
         }
     }

@@ -31,6 +31,12 @@ pub struct Answer {
     pub audio: Option<Ssrc>,
 }
 
+/// Pictures are shown this long after they came, in steps of 10 ms: by so much a browser's sound comes later than a
+/// picture that is shown at once (docs/decisions/0005-sound-with-its-picture.md). It may add what its sound buffer
+/// takes beyond that, up to the second figure, above which a viewer would not be called live.
+const PLAYOUT_DELAY_MIN_10MS: u16 = 12;
+const PLAYOUT_DELAY_MAX_10MS: u16 = 30;
+
 /// What was agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Negotiated {
@@ -55,7 +61,7 @@ pub struct Stream {
     pub ssrc: Ssrc,
     /// Payload type and source of retransmissions, where the viewer takes them (RFC 4588).
     pub rtx: Option<(u8, Ssrc)>,
-    /// To be put in every header: for video, a playout delay of 0/0; the mid where asked for.
+    /// To be put in every header: for video, the playout delay; the mid where asked for.
     pub extensions: Extensions,
 }
 
@@ -331,7 +337,7 @@ fn idle(media: &Media) -> Section<'_> {
 
 /// The block for every packet. Video has a playout delay of 0/0 where offered (RTP.md rule 20).
 fn extensions(media: &Media, video: bool) -> Result<Extensions, Error> {
-    let delay = playout_delay(0, 0);
+    let delay = playout_delay(PLAYOUT_DELAY_MIN_10MS, PLAYOUT_DELAY_MAX_10MS);
     let mut elements: Vec<(u8, &[u8])> = Vec::with_capacity(2);
     if let Some(id) = media.playout_delay_extension.filter(|_| video) {
         elements.push((id, &delay));

@@ -487,7 +487,7 @@ impl Tally {
 /// What ties a viewer's streams together for lip sync (RFC 3550 §6.5.1).
 const CNAME: &str = "zongzi";
 /// Sound begins this long after the first picture. While a browser decodes the group of a join, sound piles up in its
-/// buffer, and libwebrtc leaves it there: 95-130 ms against 60 (docs/decisions/0005-sound-with-its-picture.md).
+/// buffer, and libwebrtc leaves it there: 95-130 ms against 60 (docs/decisions/0006-sound-with-its-picture.md).
 const SOUND_AFTER: Duration = Duration::from_millis(400);
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Two reports with their names.

@@ -9,7 +9,7 @@ use crate::packetize::Batch;
 /// from when pictures come (libwebrtc's `TimestampExtrapolator`, which does not forget), and a group's true times at
 /// eight times their speed teach it a wrong one: for half a minute and more it then takes every picture for late, shows
 /// it at once whatever delay was asked for, and does not bring sound and picture together. See
-/// docs/decisions/0005-sound-with-its-picture.md.
+/// docs/decisions/0006-sound-with-its-picture.md.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
     last: Option<u32>,

@@ -34,7 +34,7 @@ pub struct Answer {
 /// Pictures are shown this long after they came, in steps of 10 ms: by so much a browser's sound comes later than a
 /// picture that is shown at once (docs/decisions/0006-sound-with-its-picture.md). It may add what its sound buffer
 /// takes beyond that, up to the second figure, above which a viewer would not be called live.
-const PLAYOUT_DELAY_MIN_10MS: u16 = 12;
+const PLAYOUT_DELAY_MIN_10MS: u16 = 14;
 const PLAYOUT_DELAY_MAX_10MS: u16 = 30;
 
 /// What was agreed on.

@@ -22,11 +22,8 @@ const SOON: Duration = Duration::from_secs(20);
 const JOIN_MS_MAX: f64 = 2_000.0;
 /// Pictures are not older than this when they are shown, in milliseconds.
 const AGE_MS_MAX: f64 = 1_500.0;
-/// Pictures that may stay unshown in [`WATCHED_SECONDS`] at live. **Looser than it should be**: the figure that we are
-/// held to is 3, and a picture shown at once keeps it. Pictures that wait for their sound (decision 0006) are decoded
-/// just in time, and a browser that decodes in software on two shared cores comes too late now and then: 0 to 3 in most
-/// runs, 8 in one of four, 18 in one of thirteen. docs/benchmarks.md has it under "not reached".
-const UNSHOWN_MAX: u32 = 24;
+/// Pictures that may stay unshown in [`WATCHED_SECONDS`] at live: a browser that shares two cores misses one now and then.
+const UNSHOWN_MAX: u32 = 3;
 /// Sound and picture are no further apart than this, in milliseconds.
 const SOUND_MS_MAX: f64 = 80.0;
 /// What the way of reading may add to sound against picture by itself, in milliseconds; more, and it measures nothing.

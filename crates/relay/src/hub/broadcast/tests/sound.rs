@@ -1,0 +1,99 @@
+//! Sound, and codecs that nobody can play.
+
+use super::*;
+
+#[test]
+fn sound_is_rendered_while_somebody_listens_and_begins_with_the_next_frame() {
+    let mut rig = Rig::new();
+    rig.host(&[aac_track()]);
+    let frame = |number: i64| sound(number * 21_333, Bytes::from_static(&[7; 200]));
+    for number in 0..10 {
+        rig.frame(frame(number));
+        rig.pass(Duration::from_micros(21_333));
+    }
+    assert_eq!(rig.said("rendition"), 0, "nobody listens");
+    rig.act(|core, _| core.subscribe(SHARD));
+    assert_eq!((rig.rendition, rig.pushed.len()), (Some(1), 3), "warmed up");
+    rig.render();
+    assert_eq!(rig.audio().len(), 0, "no backlog of sound");
+    rig.frame(frame(10));
+    rig.render();
+    assert_eq!(rig.audio().len(), 1);
+    rig.act(|core, _| core.unsubscribe(SHARD));
+    assert_eq!(rig.rendition, None);
+    rig.frame(frame(11));
+    assert_eq!(rig.pushed.len(), 0);
+}
+
+#[test]
+fn what_an_ended_rendition_still_makes_is_not_sent() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[aac_track()]);
+    rig.frame(sound(0, Bytes::from_static(&[7; 200])));
+    let (frame, received) = rig.pushed.pop().unwrap();
+    rig.host(&[aac_track()]);
+    assert_eq!(rig.rendition, Some(2));
+    rig.act(|core, _| core.made(1, Made::Frame(frame.clone(), received)));
+    rig.act(|core, _| core.made(1, Made::Unplayable(Unplayable::HeAac)));
+    assert_eq!((rig.audio().len(), rig.core.reasons().count()), (0, 0));
+    rig.act(|core, _| core.made(2, Made::Frame(frame, received)));
+    assert_eq!(rig.audio().len(), 1);
+}
+
+#[test]
+fn sound_that_turns_out_unplayable_is_said_and_not_tried_again() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[aac_track()]);
+    rig.act(|core, _| core.made(1, Made::Unplayable(Unplayable::HeAac)));
+    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::HeAac]);
+    rig.frame(sound(0, Bytes::from_static(&[7; 200])));
+    rig.act(|core, _| core.subscribe(ShardId(1)));
+    assert_eq!(rig.said("start rendition"), 1);
+}
+
+#[test]
+fn opus_from_a_host_goes_out_as_it_came() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    let codec = Codec::Opus(zongzi_media::opus::Config { channels: 2 });
+    rig.host(&[Track {
+        id: TrackId::AUDIO,
+        codec,
+    }]);
+    rig.frame(sound(0, Bytes::from_static(&[0xfc, 1, 2])));
+    rig.frame(sound(20_000, Bytes::from_static(&[0xfc, 3])));
+    let audio = rig.audio();
+    assert_eq!(audio[0].payload(0), Some(&[0xfc, 1, 2][..]));
+    assert_eq!(audio[1].rtp_time - audio[0].rtp_time, 960);
+    assert_eq!(rig.said("rendition"), 0);
+}
+
+#[test]
+fn codecs_that_nobody_can_play_are_said_and_the_rest_plays() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    let mp3 = Track {
+        id: TrackId::AUDIO,
+        codec: Codec::Mp3,
+    };
+    rig.host(&[h264_track(1), mp3]);
+    stream(&mut rig, 0, 2);
+    rig.frame(sound(0, Bytes::from_static(&[0xff; 100])));
+    assert_eq!((rig.video().len(), rig.audio().len()), (2, 0));
+    assert_eq!(
+        rig.core.reasons().collect::<Vec<_>>(),
+        [Reason::AudioCodec("MP3")]
+    );
+    let hevc = Track {
+        id: TrackId::VIDEO,
+        codec: Codec::Hevc,
+    };
+    rig.host(&[hevc, aac_track()]);
+    rig.frame(sound(0, Bytes::from_static(&[1; 100])));
+    rig.render();
+    rig.frame(picture(0, Picture::Idr, 100));
+    assert_eq!((rig.video().len(), rig.audio().len()), (2, 1));
+    assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::Hevc]);
+}

@@ -1,0 +1,257 @@
+//! Live media: what the hub sends goes to every viewer of its broadcast, and those who are behind catch up.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use zongzi_transport::Sender;
+
+use super::Worker;
+use crate::packetize::{Batch, BatchKind};
+use crate::shard::counters::{ShardCounters, add};
+use crate::shard::feed::{Feed, Pushed};
+use crate::shard::viewers::{Out, Viewer};
+use crate::shard::{BroadcastId, FromHub};
+use crate::viewer::Tick;
+
+/// What a viewer may be sent now.
+#[derive(Clone, Copy)]
+pub(super) struct Due<'a> {
+    feed: &'a Feed,
+    /// There may be new pictures in the feed.
+    pictures: bool,
+    sound: &'a [Arc<Batch>],
+}
+
+impl<'a> Due<'a> {
+    pub(super) fn pictures(feed: &'a Feed) -> Self {
+        Self {
+            feed,
+            pictures: true,
+            sound: &[],
+        }
+    }
+}
+
+impl Worker {
+    pub(super) fn take_live(&mut self) -> bool {
+        for taken in 0..LIVE_AT_ONCE {
+            let Ok(message) = self.inbox.live.try_recv() else {
+                self.inbox.took(taken);
+                return false;
+            };
+            match message {
+                FromHub::Snapshot { broadcast, batches } => self.restart(broadcast, batches),
+                FromHub::Batch { broadcast, batch } => self.live(broadcast, &batch),
+                FromHub::Ended { broadcast } => self.ended(broadcast),
+            }
+        }
+        self.inbox.took(LIVE_AT_ONCE);
+        true
+    }
+
+    fn live(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>) {
+        let now = self.clock.now();
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return;
+        };
+        let pushed = channel.feed.push(batch);
+        if pushed == Pushed::Lost {
+            add(&self.counters.gaps, 1);
+            let lost_video =
+                matches!(batch.kind, BatchKind::Video { .. }) && channel.feed.end().is_none();
+            let again = now.at.saturating_duration_since(channel.subscribed) > RESUBSCRIBE_AFTER;
+            if lost_video && again {
+                channel.subscribed = now.at;
+                channel.audience = self.source.subscribe(self.id, broadcast);
+            }
+        }
+        if pushed == Pushed::Unusable {
+            return;
+        }
+        if now.at.saturating_duration_since(batch.received) > LATE_AFTER {
+            // The shard has more to send than it can. Taking what waits without sending it brings it back to now;
+            // viewers go on from the feed, and leave out what a newer keyframe makes needless.
+            add(&self.counters.late, 1);
+            channel.feed.hurry();
+            return;
+        }
+        if batch.is_keyframe() {
+            channel.feed.in_time();
+        }
+        match batch.kind {
+            BatchKind::Video { .. } => self.fan_out(broadcast, true),
+            BatchKind::Audio => self.hold_sound(broadcast, batch, now.at),
+        }
+    }
+
+    /// Keeps a packet of sound until a picture comes or its time is up.
+    fn hold_sound(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>, now: Instant) {
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return;
+        };
+        // Nobody is there to hear it, or nothing is there to ride with: sound alone.
+        if channel.viewers.is_empty() {
+            return;
+        }
+        channel.sound.push(Arc::clone(batch));
+        let alone = channel.feed.end().is_none();
+        if alone || channel.sound.len() >= SOUND_HELD_MAX {
+            self.fan_out(broadcast, false);
+        } else if channel.sound_due.is_none() {
+            let due = now + SOUND_HELD;
+            channel.sound_due = Some(due);
+            self.sound_due.push_back((due, broadcast));
+        }
+    }
+
+    /// Sends the sound that no picture came for.
+    pub(super) fn let_sound_go(&mut self) {
+        let now = self.clock.now().at;
+        while let Some((due, broadcast)) = self.sound_due.front().copied() {
+            // Otherwise it has left with a picture.
+            let waiting = self
+                .broadcasts
+                .get(&broadcast)
+                .is_some_and(|channel| channel.sound_due == Some(due));
+            if waiting && due > now {
+                return;
+            }
+            self.sound_due.pop_front();
+            if waiting {
+                self.fan_out(broadcast, false);
+            }
+        }
+    }
+
+    fn restart(&mut self, broadcast: BroadcastId, batches: Vec<Arc<Batch>>) {
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return;
+        };
+        channel.feed.restart(batches);
+        self.fan_out(broadcast, true);
+    }
+
+    fn ended(&mut self, broadcast: BroadcastId) {
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return;
+        };
+        channel.feed.clear();
+        for key in &channel.viewers {
+            if let Some(egress) = self
+                .viewers
+                .viewer(*key)
+                .and_then(|viewer| viewer.egress.as_mut())
+            {
+                egress.restart();
+            }
+        }
+    }
+
+    /// Gives every viewer of the broadcast the sound that was held, behind the pictures that are due if there are new
+    /// ones.
+    fn fan_out(&mut self, broadcast: BroadcastId, pictures: bool) {
+        let now = self.clock.now();
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return;
+        };
+        let mut broken = Vec::new();
+        for key in &channel.viewers {
+            let Some(viewer) = self.viewers.viewer(*key) else {
+                continue;
+            };
+            let due = Due {
+                feed: &channel.feed,
+                pictures,
+                sound: &channel.sound,
+            };
+            let sender = &mut self.sender;
+            let served = catch_unwind(AssertUnwindSafe(|| serve(viewer, now, due, sender)));
+            match served {
+                Ok(behind) => {
+                    if behind && !viewer.catching_up {
+                        viewer.catching_up = true;
+                        self.catching_up.push(*key);
+                    }
+                    settle(viewer, now.at, &self.counters);
+                }
+                Err(_panic) => broken.push(*key),
+            }
+        }
+        channel.sound.clear();
+        channel.sound_due = None;
+        for key in broken {
+            self.panicked(key);
+        }
+    }
+
+    pub(super) fn catch_up(&mut self) {
+        if self.catching_up.is_empty() {
+            return;
+        }
+        let now = self.clock.now();
+        let mut list = std::mem::take(&mut self.catching_up);
+        list.retain(|key| {
+            let Some(viewer) = self.viewers.viewer(*key) else {
+                return false;
+            };
+            let Some(channel) = self.broadcasts.get(&viewer.session.broadcast) else {
+                return false;
+            };
+            let due = Due::pictures(&channel.feed);
+            let sender = &mut self.sender;
+            let served = catch_unwind(AssertUnwindSafe(|| serve(viewer, now, due, sender)));
+            // A panic shows again in the fan-out of the next batch, which ends the viewer.
+            viewer.catching_up = served.unwrap_or(false);
+            settle(viewer, now.at, &self.counters);
+            viewer.catching_up
+        });
+        // Whoever fell behind meanwhile is on the new list.
+        list.append(&mut self.catching_up);
+        self.catching_up = list;
+    }
+}
+
+/// Sends a viewer what is due. Returns whether he has a backlog.
+pub(super) fn serve(viewer: &mut Viewer, now: Tick, due: Due<'_>, sender: &mut Sender) -> bool {
+    let (Some(egress), Some(path)) = (&mut viewer.egress, viewer.path) else {
+        return false;
+    };
+    let mut out = Out { sender, path };
+    if due.pictures {
+        egress.pump(now, due.feed, &mut out);
+    }
+    for batch in due.sound {
+        egress.audio(now, batch, &mut out);
+    }
+    egress.poll_timeout(due.feed).is_some()
+}
+
+/// Counts what a viewer caused.
+pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters) {
+    let Some(egress) = &mut viewer.egress else {
+        return;
+    };
+    let tally = egress.take_tally();
+    if tally.packets == 0 && tally.not_retransmitted == 0 && tally.groups_skipped == 0 {
+        return;
+    }
+    counters.absorb(&tally);
+    if !viewer.joined && tally.packets > 0 {
+        viewer.joined = true;
+        counters.joined(now.saturating_duration_since(viewer.session.created));
+    }
+}
+
+/// Live messages handled before anything else has its turn: half a second of one broadcast.
+const LIVE_AT_ONCE: usize = 64;
+/// A lost message is healed by a new snapshot, unless the last one is as young as this: then by the next keyframe.
+const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
+/// A batch that waited this long for the shard is not sent at its turn: sound would be heard late for good, and every
+/// picture sent late makes the next one later.
+const LATE_AFTER: Duration = Duration::from_millis(400);
+/// How long sound waits for a picture. Pictures come every 33 ms at 30 a second, so a third of the sound finds one; the
+/// rest is this much later, and a browser's sound buffer (40 ms and more) does not notice.
+const SOUND_HELD: Duration = Duration::from_millis(10);
+/// Packets of sound held at a time: one AAC frame makes two now and then.
+const SOUND_HELD_MAX: usize = 2;

@@ -12,6 +12,7 @@ mod admin_token;
 pub mod api;
 mod channel;
 mod control;
+pub mod events;
 mod gate;
 mod key;
 pub mod metrics;

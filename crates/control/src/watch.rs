@@ -33,6 +33,15 @@ pub struct Directory<S> {
     misses_left: AtomicU32,
 }
 
+/// A [`Change`] as a server hears of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What has changed.
+    pub change: Change,
+    /// It was told before.
+    pub again: bool,
+}
+
 /// Follows a store from now on.
 ///
 /// Each [`Change`] is told in order. Those that end something (a channel deleted, a key revoked) are told a second time
@@ -72,13 +81,13 @@ impl<S: Store + Clone> Watch<S> {
     }
 
     /// Follows the store on a task of its own, until the receiver is dropped.
-    pub fn run(mut self) -> mpsc::Receiver<Change> {
+    pub fn run(mut self) -> mpsc::Receiver<Told> {
         let (tell, told) = mpsc::channel(WAITING_MAX);
         tokio::spawn(async move {
             while !tell.is_closed() {
-                for change in self.poll(SystemTime::now().into()).await {
+                for news in self.poll(SystemTime::now().into()).await {
                     // A closed channel ends the loop above.
-                    let _ = tell.send(change).await;
+                    let _ = tell.send(news).await;
                 }
                 tokio::time::sleep(POLL_INTERVAL).await;
             }
@@ -87,8 +96,10 @@ impl<S: Store + Clone> Watch<S> {
     }
 
     /// What is to be told now.
-    async fn poll(&mut self, now: Timestamp) -> Vec<Change> {
-        let mut tell = std::mem::take(&mut self.again);
+    async fn poll(&mut self, now: Timestamp) -> Vec<Told> {
+        let again = std::mem::take(&mut self.again).into_iter();
+        let told = |change, again| Told { change, again };
+        let mut tell: Vec<_> = again.map(|change| told(change, true)).collect();
         match self.read(now).await {
             Ok(changes) => {
                 self.again = changes
@@ -96,7 +107,7 @@ impl<S: Store + Clone> Watch<S> {
                     .filter(|change| ends(change))
                     .cloned()
                     .collect();
-                tell.extend(changes);
+                tell.extend(changes.into_iter().map(|change| told(change, false)));
                 self.failing = false;
             }
             Err(error) => {

@@ -8,6 +8,20 @@ fn at(unix_ms: u64) -> Timestamp {
     Timestamp::from_unix_ms(unix_ms)
 }
 
+fn new(change: &Change) -> Told {
+    Told {
+        change: change.clone(),
+        again: false,
+    }
+}
+
+fn again(change: &Change) -> Told {
+    Told {
+        change: change.clone(),
+        again: true,
+    }
+}
+
 fn channel(name: &str) -> NewChannel {
     NewChannel {
         name: name.parse().unwrap(),
@@ -45,17 +59,17 @@ async fn what_ends_something_is_told_twice_and_all_else_once() {
         channel: name.clone(),
         key: key.clone(),
     };
-    assert_eq!(watch.poll(at(1)).await, [created]);
+    assert_eq!(watch.poll(at(1)).await, [new(&created)]);
     elsewhere.revoke_key(key.clone()).await.unwrap();
     let revoked = Change::KeyRevoked {
         channel: name.clone(),
         key,
     };
-    assert_eq!(watch.poll(at(1)).await, std::slice::from_ref(&revoked));
+    assert_eq!(watch.poll(at(1)).await, [new(&revoked)]);
     elsewhere.delete_channel(name.clone()).await.unwrap();
     let deleted = Change::ChannelDeleted(name);
-    assert_eq!(watch.poll(at(1)).await, [revoked, deleted.clone()]);
-    assert_eq!(watch.poll(at(1)).await, [deleted]);
+    assert_eq!(watch.poll(at(1)).await, [again(&revoked), new(&deleted)]);
+    assert_eq!(watch.poll(at(1)).await, [again(&deleted)]);
     assert_eq!(watch.poll(at(1)).await, []);
 }
 
@@ -107,20 +121,20 @@ async fn a_rotated_key_is_revoked_when_its_overlap_is_over() {
     let (_dir, mut watch, elsewhere) = both().await;
     let channel: ChannelName = "demo".parse().unwrap();
     let old = elsewhere.keys(None).await.unwrap().remove(0).id;
-    let new = elsewhere
+    let minted = elsewhere
         .rotate_key(old.clone(), Duration::from_secs(60))
         .await
         .unwrap()
         .key;
-    let (made, over) = (new.created.unix_ms(), new.created.unix_ms() + 60_000);
+    let (made, over) = (minted.created.unix_ms(), minted.created.unix_ms() + 60_000);
     let created = Change::KeyCreated {
         channel: channel.clone(),
-        key: new.id,
+        key: minted.id,
     };
-    assert_eq!(watch.poll(at(made)).await, [created]);
+    assert_eq!(watch.poll(at(made)).await, [new(&created)]);
     assert_eq!(watch.poll(at(over - 1)).await, []);
     let revoked = Change::KeyRevoked { channel, key: old };
-    assert_eq!(watch.poll(at(over + 1)).await, [revoked]);
+    assert_eq!(watch.poll(at(over + 1)).await, [new(&revoked)]);
 }
 
 #[tokio::test]
@@ -138,5 +152,6 @@ async fn a_revoked_key_is_known_within_a_second() {
     let change = tokio::time::timeout(Duration::from_secs(1), told.recv())
         .await
         .unwrap();
-    assert_eq!(change, Some(Change::KeyRevoked { channel: name, key }));
+    let revoked = Change::KeyRevoked { channel: name, key };
+    assert_eq!(change, Some(new(&revoked)));
 }

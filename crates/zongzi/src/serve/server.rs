@@ -6,8 +6,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zongzi_control::Control;
+use zongzi_control::events::{Events, What};
 use zongzi_control::store::{Change, Sqlite};
-use zongzi_control::watch::Watch;
+use zongzi_control::watch::{Told, Watch};
 use zongzi_http::health::Ready;
 use zongzi_http::{Front, admin, whep};
 use zongzi_ingest::rtmp;
@@ -15,7 +16,7 @@ use zongzi_relay::hub::Hub;
 use zongzi_relay::shard::{Shards, Source};
 
 use super::announce::{FirstStart, Listening};
-use super::bridge::{Catalog, Door, Programme, Stage, Transcoders, Viewers};
+use super::bridge::{Catalog, Door, News, Programme, Rejections, Stage, Transcoders, Viewers};
 use super::metrics::Sources;
 use super::reach::Reach;
 use super::video::Workers;
@@ -126,10 +127,14 @@ impl Server {
         let catalog = Catalog::new(watch.directory());
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(follow(watch, hub.clone(), stopping.clone()));
+        let events = Events::default();
+        tasks.spawn(follow(watch, hub.clone(), events.clone(), stopping.clone()));
+        let news = News::new(hub.clone(), events.clone());
+        tasks.spawn(news.run(stopped(stopping.clone())));
 
-        let door = Arc::new(Door(control.gate()));
-        let stage = Arc::new(Stage::new(hub.clone(), catalog.clone()));
+        let rejections = Arc::new(Rejections::new(events));
+        let door = Arc::new(Door::new(control.gate(), Arc::clone(&rejections)));
+        let stage = Arc::new(Stage::new(hub.clone(), catalog.clone(), rejections));
         let ingest = Arc::new(rtmp::Server::new(
             settings.rtmp.ingest_settings(),
             Arc::clone(&door),
@@ -146,7 +151,7 @@ impl Server {
             shards: shard_counters,
             sockets: socket_counters,
             rtmp: ingest.counters(),
-            keys: Arc::new(move || door.0.stats()),
+            keys: Arc::new(move || door.stats()),
             whep: Arc::clone(&whep_counters),
             listeners: vec![
                 ("http", Arc::clone(&http_counters)),
@@ -245,14 +250,22 @@ fn check(settings: &Settings) -> Result<(), String> {
 }
 
 /// Ends what another process has taken the right from.
-async fn follow(watch: Watch<Sqlite>, hub: Hub, mut stopping: watch::Receiver<bool>) {
+async fn follow(
+    watch: Watch<Sqlite>,
+    hub: Hub,
+    events: Events,
+    mut stopping: watch::Receiver<bool>,
+) {
     let mut changes = watch.run();
     loop {
-        let change = tokio::select! {
-            change = changes.recv() => change,
+        let told = tokio::select! {
+            told = changes.recv() => told,
             _ = stopping.wait_for(|stop| *stop) => return,
         };
-        match change {
+        if let Some(what) = told.as_ref().and_then(key_event) {
+            events.emit(what);
+        }
+        match told.map(|told| told.change) {
             Some(Change::KeyRevoked { key, channel }) => {
                 if hub.end_key(key.as_str()) > 0 {
                     tracing::info!(%channel, key_id = key.as_str(), "stream key revoked, its live session ended");
@@ -266,6 +279,18 @@ async fn follow(watch: Watch<Sqlite>, hub: Hub, mut stopping: watch::Receiver<bo
             Some(_) => {}
             None => return,
         }
+    }
+}
+
+/// What is to be told of a change of the store, once.
+fn key_event(told: &Told) -> Option<What> {
+    if told.again {
+        return None;
+    }
+    match told.change.clone() {
+        Change::KeyCreated { channel, key } => Some(What::KeyCreated { channel, key }),
+        Change::KeyRevoked { channel, key } => Some(What::KeyRevoked { channel, key }),
+        _ => None,
     }
 }
 

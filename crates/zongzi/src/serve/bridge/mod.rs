@@ -2,12 +2,16 @@
 
 mod channels;
 mod keys;
+mod news;
 mod publish;
+mod rejections;
 mod renditions;
 mod viewers;
 
 pub(super) use channels::{Catalog, Programme};
 pub(super) use keys::Door;
+pub(super) use news::News;
 pub(super) use publish::Stage;
+pub(super) use rejections::Rejections;
 pub(super) use renditions::Transcoders;
 pub(super) use viewers::Viewers;

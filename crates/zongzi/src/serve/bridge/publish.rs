@@ -1,18 +1,25 @@
+use std::sync::Arc;
+
 use zongzi_ingest::{End, Finish, Media, PublishRefusal, PublishRequest};
 use zongzi_relay::hub::{self, Hub};
 
-use super::Catalog;
+use super::{Catalog, Rejections};
 
 /// Hosts whose keys were good, into the hub.
 #[derive(Debug)]
 pub(crate) struct Stage {
     hub: Hub,
     catalog: Catalog,
+    rejections: Arc<Rejections>,
 }
 
 impl Stage {
-    pub(crate) fn new(hub: Hub, catalog: Catalog) -> Self {
-        Self { hub, catalog }
+    pub(crate) fn new(hub: Hub, catalog: Catalog, rejections: Arc<Rejections>) -> Self {
+        Self {
+            hub,
+            catalog,
+            rejections,
+        }
     }
 }
 
@@ -22,6 +29,9 @@ impl zongzi_ingest::Publish for Stage {
     async fn begin(&self, request: PublishRequest) -> Result<Publication, PublishRefusal> {
         let takeover = self.catalog.takeover(&request.channel).await;
         let Some(takeover) = takeover else {
+            let channel = Some(request.channel.clone());
+            let peer = request.peer.ip();
+            self.rejections.tell(channel, "channel_unavailable", peer);
             return Err(PublishRefusal::Unavailable(request.channel));
         };
         let host = hub::Host {
@@ -33,7 +43,12 @@ impl zongzi_ingest::Publish for Stage {
         };
         match self.hub.publish(&request.channel, host) {
             Ok(publication) => Ok(Publication(publication)),
-            Err(refused) => Err(refusal(refused, request.channel)),
+            Err(refused) => {
+                let channel = Some(request.channel.clone());
+                let peer = request.peer.ip();
+                self.rejections.tell(channel, refused.code(), peer);
+                Err(refusal(refused, request.channel))
+            }
         }
     }
 }

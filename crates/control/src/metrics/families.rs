@@ -1,18 +1,14 @@
 //! Which numbers stand on the page under which names.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use zongzi_http::whep;
 
 use super::page::{Page, float};
-use super::snapshot::{
-    Hub, Ingest, Listener, LiveChannel, MediaPort, Renditions, Shards, VideoRenditions,
-};
+use super::relay;
+use super::snapshot::{Ingest, Listener, MediaPort, Renditions, Store, VideoRenditions};
 use super::{Process, Snapshot};
 use crate::GateStats;
-
-/// The label of all channels that get no series of their own; one that is called so is counted among them.
-const OTHER: &str = "other";
 
 pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     page.gauges(
@@ -22,13 +18,13 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     );
     ingest(page, &snapshot.ingest);
     keys(page, &snapshot.keys);
-    hub(page, &snapshot.hub);
+    relay::hub(page, &snapshot.hub);
     renditions(page, &snapshot.renditions);
     video(page, &snapshot.video);
-    viewers(page, &snapshot.shards);
-    sending(page, &snapshot.shards);
-    shards(page, &snapshot.shards);
-    channels(page, &snapshot.live, snapshot.channels_max);
+    relay::viewers(page, &snapshot.shards);
+    relay::sending(page, &snapshot.shards);
+    relay::shards(page, &snapshot.shards);
+    relay::channels(page, &snapshot.live, snapshot.channels_max);
     if let Some(port) = &snapshot.media_port {
         media_port(page, port);
     }
@@ -38,6 +34,9 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
         whep::Outcome::ALL.map(|o| ([("outcome", o.as_str())], snapshot.whep.count(o))),
     );
     listeners(page, &snapshot.listeners);
+    if let Some(store) = &snapshot.store {
+        self::store(page, store);
+    }
     if let Some(process) = &snapshot.process {
         self::process(page, process);
     }
@@ -84,72 +83,6 @@ fn keys(page: &mut Page, keys: &GateStats) {
             ([("result", "throttled")], keys.throttled),
             ([("result", "unavailable")], keys.unavailable),
         ],
-    );
-}
-
-fn hub(page: &mut Page, hub: &Hub) {
-    let hosts = hub
-        .publications_opened
-        .saturating_sub(hub.publications_closed);
-    page.gauges(
-        "zongzi_relay_hosts",
-        "Hosts that are live now.",
-        [([], float(hosts))],
-    );
-    page.count(
-        "zongzi_relay_publications_opened_total",
-        "Publications begun.",
-        hub.publications_opened,
-    );
-    page.count(
-        "zongzi_relay_publications_closed_total",
-        "Publications over.",
-        hub.publications_closed,
-    );
-    page.count(
-        "zongzi_relay_takeovers_total",
-        "Hosts that took a channel over from another.",
-        hub.takeovers,
-    );
-    page.counts(
-        "zongzi_relay_publishes_refused_total",
-        "Hosts refused though their key was good, by reason.",
-        hub.refused
-            .iter()
-            .map(|(reason, n)| ([("reason", *reason)], *n)),
-    );
-    page.counts(
-        "zongzi_relay_received_frames_total",
-        "Frames received from hosts, by kind.",
-        [
-            ([("kind", "video")], hub.video_frames),
-            ([("kind", "audio")], hub.audio_frames),
-        ],
-    );
-    page.count(
-        "zongzi_relay_received_bytes_total",
-        "Bytes of media received from hosts.",
-        hub.media_bytes,
-    );
-    page.count(
-        "zongzi_relay_skipped_frames_total",
-        "Frames not sent on: unplayable tracks, second tracks, pictures before a keyframe.",
-        hub.frames_skipped,
-    );
-    page.count(
-        "zongzi_relay_broken_frames_total",
-        "Frames that could not be read.",
-        hub.frames_broken,
-    );
-    page.count(
-        "zongzi_relay_group_overruns_total",
-        "Groups too long to be kept for joins.",
-        hub.group_overruns,
-    );
-    page.count(
-        "zongzi_relay_timestamp_jumps_total",
-        "Jumps of hosts' timestamps, put right.",
-        hub.timestamp_jumps,
     );
 }
 
@@ -210,133 +143,6 @@ fn video(page: &mut Page, video: &VideoRenditions) {
             ([("result", "broken")], video.broken),
             ([("result", "encoded")], video.encoded),
         ],
-    );
-}
-
-fn viewers(page: &mut Page, shards: &Shards) {
-    let live = shards.viewers_opened.saturating_sub(shards.viewers_closed);
-    page.gauges("zongzi_relay_viewers", "Viewers now.", [([], float(live))]);
-    page.count(
-        "zongzi_relay_viewers_opened_total",
-        "Viewers come.",
-        shards.viewers_opened,
-    );
-    page.count(
-        "zongzi_relay_viewers_closed_total",
-        "Viewers gone.",
-        shards.viewers_closed,
-    );
-    page.count(
-        "zongzi_relay_sessions_opened_total",
-        "WebRTC sessions that a first valid address brought to a shard.",
-        shards.sessions_opened,
-    );
-    page.counts(
-        "zongzi_relay_sessions_closed_total",
-        "WebRTC sessions over, by reason.",
-        shards
-            .sessions_closed
-            .iter()
-            .map(|(reason, n)| ([("reason", *reason)], *n)),
-    );
-    let joins = &shards.joins;
-    if !joins.counts.is_empty() {
-        let bounds: Vec<f64> = joins.bounds.iter().map(Duration::as_secs_f64).collect();
-        page.histogram(
-            "zongzi_relay_join_seconds",
-            "From a viewer's POST to his first media packet.",
-            &bounds,
-            &joins.counts,
-            joins.sum.as_secs_f64(),
-        );
-    }
-}
-
-fn sending(page: &mut Page, shards: &Shards) {
-    page.count(
-        "zongzi_relay_sent_packets_total",
-        "RTP packets sent to viewers, retransmissions included.",
-        shards.packets,
-    );
-    page.count(
-        "zongzi_relay_sent_bytes_total",
-        "Bytes of these packets.",
-        shards.bytes,
-    );
-    page.count(
-        "zongzi_relay_sent_frames_total",
-        "Video frames sent, once for each viewer.",
-        shards.frames,
-    );
-    page.counts(
-        "zongzi_relay_nacked_packets_total",
-        "Packets that viewers asked for again, by whether they were sent again.",
-        [
-            ([("result", "sent")], shards.retransmitted),
-            ([("result", "refused")], shards.not_retransmitted),
-        ],
-    );
-    page.count(
-        "zongzi_relay_keyframe_requests_total",
-        "Requests of viewers for a keyframe (PLI, FIR).",
-        shards.keyframe_requests,
-    );
-    page.count(
-        "zongzi_relay_replayed_groups_total",
-        "Newest groups sent again for such a request.",
-        shards.groups_replayed,
-    );
-    page.count(
-        "zongzi_relay_skipped_groups_total",
-        "Groups that viewers did without because their link was too slow.",
-        shards.groups_skipped,
-    );
-}
-
-fn shards(page: &mut Page, shards: &Shards) {
-    page.count(
-        "zongzi_relay_queue_dropped_batches_total",
-        "Batches that found a shard's queue full.",
-        shards.queue_dropped,
-    );
-    page.count(
-        "zongzi_relay_late_batches_total",
-        "Batches that a shard came to too late to send them at once: it has more viewers than it can serve.",
-        shards.late,
-    );
-    page.count(
-        "zongzi_relay_batch_gaps_total",
-        "Gaps in a broadcast's batches, each healed by a snapshot or the next keyframe.",
-        shards.gaps,
-    );
-    page.counts(
-        "zongzi_relay_dropped_datagrams_total",
-        "Datagrams received and not used, by reason: of nobody, or a queue was full.",
-        [
-            ([("reason", "unknown")], shards.datagrams_unknown),
-            ([("reason", "queue_full")], shards.datagrams_dropped),
-        ],
-    );
-    page.count(
-        "zongzi_relay_panics_total",
-        "Panics caught; each ended one viewer. A bug: please report it.",
-        shards.panics,
-    );
-}
-
-fn channels(page: &mut Page, live: &[LiveChannel], channels_max: usize) {
-    let (mut named, mut rest): (Vec<_>, Vec<_>) = live.iter().partition(|one| one.channel != OTHER);
-    named.sort_by(|a, b| (b.viewers, &a.channel).cmp(&(a.viewers, &b.channel)));
-    rest.extend(named.split_off(channels_max.min(named.len())));
-    let other =
-        (!rest.is_empty()).then(|| (OTHER, rest.iter().map(|one| one.viewers).sum::<u64>()));
-    let named = named.iter().map(|one| (one.channel.as_str(), one.viewers));
-    page.gauges(
-        "zongzi_relay_channel_viewers",
-        "Viewers of each live broadcast.",
-        named
-            .chain(other)
-            .map(|(channel, viewers)| ([("channel", channel)], float(viewers))),
     );
 }
 
@@ -427,6 +233,37 @@ fn listeners(page: &mut Page, listeners: &[Listener]) {
                 .zip(one.stats.answers)
                 .map(|(class, n)| ([("listener", one.name), ("class", class)], n))
         }),
+    );
+}
+
+fn store(page: &mut Page, store: &Store) {
+    page.count(
+        "zongzi_store_requests_total",
+        "Requests to the store of channels and keys that it has answered.",
+        store.done,
+    );
+    page.counts(
+        "zongzi_store_failures_total",
+        "Requests to the store that failed by its own fault, by reason.",
+        store
+            .failed
+            .iter()
+            .map(|(reason, count)| ([("reason", *reason)], *count)),
+    );
+    page.float_counts(
+        "zongzi_store_request_seconds_total",
+        "Time that requests to the store took, waiting for their turn included.",
+        [([], store.time.as_secs_f64())],
+    );
+    page.gauges(
+        "zongzi_store_file_bytes",
+        "Size of the store's files.",
+        [([], float(store.file_bytes))],
+    );
+    page.gauges(
+        "zongzi_store_disk_free_bytes",
+        "Room on the disk that the data directory is on.",
+        store.disk_free_bytes.map(|bytes| ([], float(bytes))),
     );
 }
 

@@ -7,12 +7,13 @@
 mod families;
 mod page;
 mod process;
+mod relay;
 mod snapshot;
 
 pub use process::Process;
 pub use snapshot::{
-    Hub, Ingest, JoinTimes, Listener, LiveChannel, MediaPort, Renditions, Shards, Snapshot,
-    VideoRenditions,
+    Hub, Ingest, Listener, LiveChannel, MediaPort, Renditions, Shard, Shards, Snapshot, Store,
+    Times, VideoRenditions,
 };
 
 use self::page::Page;

@@ -2,6 +2,8 @@ use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
 };
 
+use super::Times;
+
 /// A page in the making.
 #[derive(Default)]
 pub(super) struct Page {
@@ -64,34 +66,22 @@ impl Page {
         self.family(name, help, MetricType::GAUGE, metrics.collect());
     }
 
-    /// One histogram. `counts` are those of each bucket alone, one more than there are bounds.
-    pub(super) fn histogram(
+    /// A histogram for each set of labels; nothing if none has buckets.
+    pub(super) fn histograms<'a, const N: usize>(
         &mut self,
         name: &str,
         help: &str,
-        bounds: &[f64],
-        counts: &[u64],
-        sum: f64,
+        values: impl IntoIterator<Item = ([Label<'a>; N], &'a Times)>,
     ) {
-        let mut histogram = Histogram::default();
-        let mut below: u64 = 0;
-        let buckets = bounds.iter().zip(counts).map(|(bound, count)| {
-            below = below.saturating_add(*count);
-            let mut bucket = Bucket::default();
-            bucket.set_upper_bound(*bound);
-            bucket.set_cumulative_count(below);
-            bucket
+        let there = values
+            .into_iter()
+            .filter(|(_, times)| !times.counts.is_empty());
+        let metrics = there.map(|(labels, times)| {
+            let mut metric = Metric::from_label(pairs(labels));
+            metric.set_histogram(histogram(times));
+            metric
         });
-        histogram.set_bucket(buckets.collect());
-        histogram.set_sample_count(
-            counts
-                .iter()
-                .fold(0, |sum: u64, count| sum.saturating_add(*count)),
-        );
-        histogram.set_sample_sum(sum);
-        let mut metric = Metric::default();
-        metric.set_histogram(histogram);
-        self.family(name, help, MetricType::HISTOGRAM, vec![metric]);
+        self.family(name, help, MetricType::HISTOGRAM, metrics.collect());
     }
 
     /// The page's text.
@@ -112,6 +102,24 @@ impl Page {
         family.set_metric(metrics);
         self.families.push(family);
     }
+}
+
+fn histogram(times: &Times) -> Histogram {
+    let mut histogram = Histogram::default();
+    let mut below: u64 = 0;
+    let buckets = times.bounds.iter().zip(&times.counts);
+    let buckets = buckets.map(|(bound, count)| {
+        below = below.saturating_add(*count);
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(bound.as_secs_f64());
+        bucket.set_cumulative_count(below);
+        bucket
+    });
+    histogram.set_bucket(buckets.collect());
+    let all = times.counts.iter();
+    histogram.set_sample_count(all.fold(0, |sum: u64, count| sum.saturating_add(*count)));
+    histogram.set_sample_sum(times.sum.as_secs_f64());
+    histogram
 }
 
 /// A count as the format has it; exact up to 2^53.

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use zongzi_http::{server, whep};
 
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub whep: whep::Stats,
     /// Each HTTP listener.
     pub listeners: Vec<Listener>,
+    /// The store; `None` before there is one.
+    pub store: Option<Store>,
     /// The live broadcasts.
     pub live: Vec<LiveChannel>,
     /// Broadcasts that get a series of their own, those with the most viewers first; the rest is summed as `other`.
@@ -152,19 +154,59 @@ pub struct Shards {
     pub datagrams_dropped: u64,
     /// Panics caught; each ended one viewer.
     pub panics: u64,
-    /// How long joins took.
-    pub joins: JoinTimes,
+    /// Packets that viewers have reported on.
+    pub reported: u64,
+    /// Those of them that had not come.
+    pub reported_lost: u64,
+    /// From a viewer's POST to his first media packet.
+    pub join: Times,
+    /// The steps of that, by name.
+    pub join_steps: Vec<(&'static str, Times)>,
+    /// From a live picture's arrival to its sending to a shard's last viewer.
+    pub relay: Times,
+    /// Round trips to viewers.
+    pub round_trip: Times,
+    /// Turns of the shards' loops.
+    pub turn: Times,
+    /// Each shard by itself.
+    pub each: Vec<Shard>,
 }
 
-/// From a viewer's POST to his first media packet.
+/// Times in buckets.
 #[derive(Debug, Clone, Default)]
-pub struct JoinTimes {
+pub struct Times {
     /// The buckets' upper bounds.
     pub bounds: Vec<Duration>,
-    /// Joins in each bucket alone, one place more than there are bounds.
+    /// Times in each bucket alone, one place more than there are bounds.
     pub counts: Vec<u64>,
     /// All times together.
     pub sum: Duration,
+}
+
+/// One shard by itself: whether the work is shared evenly, and whether one has too much.
+#[derive(Debug, Clone, Default)]
+pub struct Shard {
+    /// Viewers now.
+    pub viewers: u64,
+    /// Time in which it did not sleep.
+    pub busy: Duration,
+    /// DTLS datagrams that wait for their turn.
+    pub handshakes_waiting: u64,
+}
+
+/// The store of channels and keys.
+#[derive(Debug, Clone, Default)]
+pub struct Store {
+    /// Requests done.
+    pub done: u64,
+    /// Requests that failed by the store's own fault, by reason.
+    pub failed: Vec<(&'static str, u64)>,
+    /// Time that requests took, waiting for their turn included.
+    pub time: Duration,
+    /// Bytes of its files.
+    pub file_bytes: u64,
+    /// Bytes free on the file system of the data directory; `None` where the system does not say.
+    pub disk_free_bytes: Option<u64>,
 }
 
 /// The media sockets.
@@ -202,10 +244,16 @@ pub struct Listener {
 }
 
 /// One live broadcast.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LiveChannel {
     /// Its channel.
     pub channel: String,
     /// Its viewers now.
     pub viewers: u64,
+    /// The most at a time since it began.
+    pub viewers_peak: u64,
+    /// Its host is there; otherwise it is waited for.
+    pub host: bool,
+    /// When it began; `None` when nobody knows.
+    pub since: Option<SystemTime>,
 }

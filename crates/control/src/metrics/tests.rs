@@ -1,7 +1,7 @@
 //! The page against `docs/metrics.md`, and what it may not become.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use super::*;
 use crate::GateStats;
@@ -31,11 +31,19 @@ fn full() -> Snapshot {
             viewers_opened: 10,
             viewers_closed: 4,
             sessions_closed: vec![("left", 4)],
-            joins: JoinTimes {
-                bounds: vec![Duration::from_millis(50), Duration::from_secs(1)],
-                counts: vec![7, 2, 1],
-                sum: Duration::from_millis(4500),
-            },
+            join: times(),
+            join_steps: vec![("ice", times()), ("dtls", times())],
+            relay: times(),
+            round_trip: times(),
+            turn: times(),
+            each: vec![
+                Shard {
+                    viewers: 2,
+                    busy: Duration::from_millis(1_500),
+                    handshakes_waiting: 3,
+                },
+                Shard::default(),
+            ],
             ..Shards::default()
         },
         video: VideoRenditions {
@@ -52,9 +60,26 @@ fn full() -> Snapshot {
         live: vec![LiveChannel {
             channel: "demo".to_owned(),
             viewers: 6,
+            viewers_peak: 9,
+            host: true,
+            since: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         }],
+        store: Some(Store {
+            failed: vec![("disk_full", 1)],
+            disk_free_bytes: Some(5),
+            ..Store::default()
+        }),
         channels_max: 200,
         ..Snapshot::default()
+    }
+}
+
+/// Ten times, one of them longer than the last bound.
+fn times() -> Times {
+    Times {
+        bounds: vec![Duration::from_millis(50), Duration::from_secs(1)],
+        counts: vec![7, 2, 1],
+        sum: Duration::from_millis(4500),
     }
 }
 
@@ -115,6 +140,10 @@ fn live_numbers_are_the_difference_of_what_came_and_went() {
         "zongzi_relay_join_seconds_bucket{le=\"+Inf\"} 10",
         "zongzi_relay_join_seconds_sum 4.5",
         "zongzi_relay_join_seconds_count 10",
+        "zongzi_relay_join_step_seconds_bucket{step=\"dtls\",le=\"1\"} 9",
+        "zongzi_relay_shard_viewers{shard=\"0\"} 2",
+        "zongzi_relay_shard_busy_seconds_total{shard=\"0\"} 1.5",
+        "zongzi_relay_channel_start_time_seconds{channel=\"demo\"} 1800000000",
     ] {
         assert!(
             text.lines().any(|found| found == line),
@@ -138,29 +167,37 @@ fn what_does_not_run_leaves_no_series() {
 
 #[test]
 fn a_thousand_channels_and_ten_thousand_viewers_make_a_bounded_page() {
-    let series = |channels: u64| {
-        let live = (0..channels)
-            .map(|n| LiveChannel {
-                channel: format!("channel-{n}"),
-                viewers: n % 20,
-            })
-            .collect();
-        let text = encode(&Snapshot { live, ..full() });
-        text.lines().filter(|line| !line.starts_with('#')).count()
-    };
-    assert_eq!(series(201) - series(1), 200);
-    assert_eq!(series(1_000), series(201));
-    let live = (0..1_000)
-        .map(|n| LiveChannel {
+    let live = |channels: u64| {
+        let live = (0..channels).map(|n| LiveChannel {
             channel: format!("c{n:04}"),
             viewers: 10,
-        })
-        .collect();
-    let text = encode(&Snapshot { live, ..full() });
-    assert!(
-        text.contains("zongzi_relay_channel_viewers{channel=\"other\"} 8000"),
-        "{text}"
-    );
+            viewers_peak: 12,
+            host: n > 0,
+            since: Some(UNIX_EPOCH),
+        });
+        let text = encode(&Snapshot {
+            live: live.collect(),
+            ..full()
+        });
+        text.lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let gauges = 4;
+    let lines = live(1_000);
+    // The start's times have no sum.
+    assert_eq!(lines.len() - live(1).len(), 200 * gauges - 1);
+    assert_eq!(lines.len(), live(201).len());
+    assert!(lines.len() < 1_200, "{} series", lines.len());
+    for line in [
+        "zongzi_relay_channel_viewers{channel=\"other\"} 8000",
+        "zongzi_relay_channel_viewers_peak{channel=\"other\"} 9600",
+        "zongzi_relay_channel_hosts{channel=\"other\"} 800",
+        "zongzi_relay_channel_hosts{channel=\"c0000\"} 0",
+    ] {
+        assert!(lines.iter().any(|found| found == line), "{line}");
+    }
 }
 
 #[test]
@@ -169,6 +206,7 @@ fn a_channel_called_other_does_not_make_a_series_twice() {
         .map(|(name, viewers)| LiveChannel {
             channel: name.to_owned(),
             viewers,
+            ..LiveChannel::default()
         })
         .to_vec();
     let text = encode(&Snapshot {
@@ -178,7 +216,7 @@ fn a_channel_called_other_does_not_make_a_series_twice() {
     });
     let found: Vec<_> = text
         .lines()
-        .filter(|line| line.starts_with("zongzi_relay_channel_viewers"))
+        .filter(|line| line.starts_with("zongzi_relay_channel_viewers{"))
         .collect();
     assert_eq!(
         found,

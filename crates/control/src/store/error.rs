@@ -85,3 +85,33 @@ pub enum Error {
         source: rusqlite::Error,
     },
 }
+
+impl Error {
+    /// The kinds of failure that are the store's own fault, for metrics.
+    pub const FAULTS: [&'static str; 6] = [
+        "busy",
+        "locked",
+        "disk_full",
+        "unwritable",
+        "corrupt",
+        "other",
+    ];
+
+    /// Which of [`Error::FAULTS`] it is; `None` where the asker is told no.
+    pub fn fault(&self) -> Option<&'static str> {
+        match self {
+            Self::ChannelExists(_)
+            | Self::ChannelUnknown(_)
+            | Self::KeyUnknown(_)
+            | Self::KeyRevoked(_)
+            | Self::Changed(_)
+            | Self::Limit { .. } => None,
+            Self::Busy => Some("busy"),
+            Self::Locked(_) => Some("locked"),
+            Self::DiskFull(_) => Some("disk_full"),
+            Self::Unwritable { .. } => Some("unwritable"),
+            Self::Corrupt { .. } => Some("corrupt"),
+            _ => Some("other"),
+        }
+    }
+}

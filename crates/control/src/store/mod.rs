@@ -2,12 +2,14 @@
 
 mod error;
 mod sqlite;
+mod stats;
 
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 pub use error::Error;
 pub use sqlite::Sqlite;
+pub use stats::{Counters, Stats};
 
 use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel, Text};
 

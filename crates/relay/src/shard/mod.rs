@@ -7,6 +7,7 @@
 
 mod counters;
 mod feed;
+mod histogram;
 mod inbox;
 mod message;
 mod session;
@@ -20,8 +21,9 @@ mod worker;
     reason = "read far from here, beside the counters of sockets and of the hub"
 )]
 pub use counters::ShardCounters;
-pub use counters::{Closed, JOIN_BUCKETS};
+pub use counters::{Closed, Times};
 pub(crate) use feed::Feed;
+pub use histogram::Histogram;
 pub(crate) use inbox::Control;
 pub use inbox::Links;
 #[expect(

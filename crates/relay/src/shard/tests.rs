@@ -13,7 +13,10 @@ use str0m::rtp::RtpPacket;
 use str0m::{Candidate, Event, Input, Output, Rtc};
 use zongzi_webrtc::dtls::Certificate;
 
-use super::{BroadcastId, Closed, Config, FromHub, Links, ShardCounters, ShardId, Shards, Source};
+use super::{
+    BroadcastId, Closed, Config, FromHub, Histogram, Links, ShardCounters, ShardId, Shards, Source,
+    Times,
+};
 use crate::hub::{Audience, ShardLink};
 use crate::packetize::{Batch, BatchKind};
 use crate::whep::{self, Patched, Reach, Whep};
@@ -403,9 +406,27 @@ fn a_viewer_of_another_engine_gets_the_newest_group_and_then_live_byte_for_byte(
     assert!(player.sound().values().eq(show.sound.iter()));
     drop(show);
     assert_eq!(house.stage.audience.viewers(), 1);
+    let times = |of: fn(&Times) -> &Histogram| house.sum(|c| of(&c.times).counts().sum());
     assert_eq!(
-        house.sum(|counters| counters.joins.iter().map(count).sum()),
-        1
+        [
+            times(|t| &t.join),
+            times(|t| &t.ice),
+            times(|t| &t.dtls),
+            times(|t| &t.media)
+        ],
+        [1; 4]
+    );
+    assert_eq!(times(|t| &t.relay), 60, "each live picture once");
+    assert!(times(|t| &t.turn) >= 60);
+    let whole = house.shards.counters().iter();
+    let parts = whole.map(|counters| {
+        let times = &counters.times;
+        let steps = times.ice.sum() + times.dtls.sum() + times.media.sum();
+        (times.join.sum(), steps)
+    });
+    assert!(
+        parts.into_iter().all(|(join, steps)| join == steps),
+        "the steps are the join"
     );
     assert_eq!(house.sum(|counters| count(&counters.viewers_opened)), 1);
     // Both by the kernel's segmentation: far fewer messages than datagrams.

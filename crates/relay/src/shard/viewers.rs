@@ -40,11 +40,22 @@ pub(super) struct Viewer {
     pub(super) audience: Option<Arc<Audience>>,
     /// He is on the list of those who are not at live.
     pub(super) catching_up: bool,
-    /// The first media packet went.
-    pub(super) joined: bool,
+    /// How far his join has come.
+    pub(super) join: Join,
     /// What the egress is made of.
     streams: Option<Streams>,
     addresses: Vec<SocketAddr>,
+}
+
+/// When the steps of a join were done.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Join {
+    /// The first connectivity check was valid.
+    pub(super) reached: Option<Instant>,
+    /// The keys stood.
+    pub(super) keyed: Option<Instant>,
+    /// The first media packet went.
+    pub(super) done: bool,
 }
 
 #[derive(Debug)]
@@ -76,7 +87,7 @@ impl Viewers {
             path: None,
             audience: None,
             catching_up: false,
-            joined: false,
+            join: Join::default(),
             streams: Some(Streams {
                 video: newcomer.video,
                 retransmission: newcomer.retransmission,

@@ -54,6 +54,8 @@ pub(super) struct Worker {
     /// When held sound must go, whose; the earliest first, since all is held for the same span.
     sound_due: VecDeque<(Instant, BroadcastId)>,
     strangers: Strangers,
+    /// When the pictures of this turn were whole in the server; as many as are taken in one turn.
+    sent: Vec<Instant>,
     swept: Instant,
     looked_at_connecting: Instant,
     over: bool,
@@ -105,6 +107,7 @@ impl Worker {
             handshakes: VecDeque::new(),
             sound_due: VecDeque::new(),
             strangers: Strangers::default(),
+            sent: Vec::new(),
             swept: clock.started,
             looked_at_connecting: clock.started,
             over: false,
@@ -114,7 +117,9 @@ impl Worker {
     /// Works until it is told to end.
     pub(super) fn run(mut self) {
         while !self.over {
+            let began = Instant::now();
             let more = self.turn();
+            self.counters.times.turn.observe(began.elapsed());
             if !more {
                 let timeout = self.timeout();
                 let inbox = &self.inbox;
@@ -135,6 +140,7 @@ impl Worker {
         let mut more = self.take_live();
         self.let_sound_go();
         self.sender.flush();
+        self.note_delay();
         more |= self.take_control();
         more |= self.take_datagrams();
         more |= self.take_handshakes();

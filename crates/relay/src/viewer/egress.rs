@@ -44,6 +44,10 @@ pub(crate) struct Tally {
     pub(crate) groups_skipped: usize,
     /// Frames of media sent.
     pub(crate) batches: usize,
+    /// Packets that the viewer has reported on.
+    pub(crate) reported: usize,
+    /// Those of them that he had not got.
+    pub(crate) reported_lost: usize,
 }
 
 /// What a connected viewer is sent.
@@ -220,16 +224,27 @@ impl Egress {
         }
     }
 
-    /// The viewer says how one of the streams arrives.
-    pub(crate) fn report(&mut self, now: Tick, report: &Report) {
-        if let Some(time) = report.round_trip(NtpTime::from_unix(now.unix)) {
-            self.round_trip = Some(time);
-        }
+    /// The viewer says how one of the streams arrives. Returns the round trip, where his report tells it.
+    pub(crate) fn report(&mut self, now: Tick, report: &Report) -> Option<Duration> {
+        let round_trip = report.round_trip(NtpTime::from_unix(now.unix));
+        self.round_trip = round_trip.or(self.round_trip);
         if let Some(video) = &mut self.video
             && video.stream.ssrc() == report.ssrc
         {
             video.link.report(report.fraction_lost);
         }
+        let streams = [
+            self.video.as_mut().map(|video| &mut video.stream),
+            self.audio.as_mut(),
+        ];
+        let stream = streams
+            .into_iter()
+            .flatten()
+            .find(|stream| stream.ssrc() == report.ssrc)?;
+        let (reported, lost) = stream.reported(report);
+        self.tally.reported += reported;
+        self.tally.reported_lost += lost;
+        round_trip
     }
 
     /// Says goodbye for all streams (RFC 3550 §6.6).

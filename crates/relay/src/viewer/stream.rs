@@ -1,4 +1,4 @@
-use zongzi_webrtc::rtcp::{NtpTime, SenderInfo};
+use zongzi_webrtc::rtcp::{NtpTime, Report, SenderInfo};
 use zongzi_webrtc::rtp::{Extensions, HEADER_BYTES_MAX, Header, RtpTime, SeqNo, Ssrc};
 use zongzi_webrtc::srtp;
 
@@ -35,16 +35,23 @@ pub(crate) struct Stream {
     offset: u32,
     packets: u32,
     bytes: u32,
+    /// Up to where the viewer has reported.
+    reported: u64,
+    /// The most packets he has called lost so far.
+    lost: u32,
 }
 
 impl Stream {
     pub(crate) fn new(settings: StreamSettings, seeds: Seeds) -> Self {
+        let index = u64::from(seeds.sequence & 0x7fff);
         Self {
             settings,
-            index: u64::from(seeds.sequence & 0x7fff),
+            index,
             offset: seeds.timestamp,
             packets: 0,
             bytes: 0,
+            reported: index,
+            lost: 0,
         }
     }
 
@@ -55,6 +62,19 @@ impl Stream {
     /// Packet index of the next packet.
     pub(crate) fn index(&self) -> u64 {
         self.index
+    }
+
+    /// Takes a viewer's report: packets sent since the one before, and how many more of all he has lost since. He can't
+    /// have lost more than he was sent, whatever he says.
+    pub(crate) fn reported(&mut self, report: &Report) -> (usize, usize) {
+        let sent = self.index.wrapping_sub(self.reported);
+        self.reported = self.index;
+        // Late ones are found again: the figure falls, and has to rise past where it was to count.
+        let lost = u32::try_from(report.lost).unwrap_or(0);
+        let more = u64::from(lost.saturating_sub(self.lost)).min(sent);
+        self.lost = self.lost.max(lost);
+        let whole = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        (whole(sent), whole(more))
     }
 
     /// Sends all packets of a batch, those with parameter sets twice if `twice` (RTP.md 53). Returns packets and bytes

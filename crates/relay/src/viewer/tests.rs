@@ -242,10 +242,14 @@ impl Lab {
     }
 
     fn lossy_report(&mut self, fraction_lost: u8) {
+        self.report(VIDEO, fraction_lost, 0);
+    }
+
+    fn report(&mut self, ssrc: Ssrc, fraction_lost: u8, lost: i32) {
         let report = rtcp::Report {
-            ssrc: VIDEO,
+            ssrc,
             fraction_lost,
-            lost: 0,
+            lost,
             highest_sequence: 0,
             jitter: 0,
             last_report: 0,
@@ -383,6 +387,29 @@ fn reports_come_every_second_while_media_flows() {
         })
         .collect();
     assert_eq!(counts, [10, 10 + 32 * 9, 10 + 63 * 9]);
+}
+
+#[test]
+fn reported_losses_are_counted_once_and_never_more_than_was_sent() {
+    let mut lab = Lab::new();
+    lab.frame(true, 9);
+    lab.pump();
+    let told = |lab: &mut Lab, ssrc, lost| {
+        lab.report(ssrc, 0, lost);
+        let tally = lab.tally();
+        (tally.reported, tally.reported_lost)
+    };
+    assert_eq!(told(&mut lab, VIDEO, 3), (10, 3));
+    assert_eq!(told(&mut lab, VIDEO, 4), (0, 0), "nothing was sent since");
+    lab.live(false);
+    assert_eq!(told(&mut lab, VIDEO, 2), (9, 0), "late ones were found");
+    lab.live(false);
+    assert_eq!(told(&mut lab, VIDEO, 5), (9, 1));
+    lab.live(false);
+    assert_eq!(told(&mut lab, VIDEO, i32::MAX), (9, 9));
+    lab.live(false);
+    assert_eq!(told(&mut lab, VIDEO, -7), (9, 0));
+    assert_eq!(told(&mut lab, Ssrc(999), 7), (0, 0), "of no stream of his");
 }
 
 #[test]

@@ -1,13 +1,15 @@
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use zongzi_control::GateStats;
+use rustix::fs::statvfs;
 use zongzi_control::metrics::{self, Process, Snapshot};
+use zongzi_control::{GateStats, store};
 use zongzi_http::{server, whep};
 use zongzi_ingest::rtmp;
 use zongzi_relay::hub::Hub;
-use zongzi_relay::shard::{Closed, JOIN_BUCKETS, ShardCounters, Shards};
+use zongzi_relay::hub::State;
+use zongzi_relay::shard::{Closed, Histogram, ShardCounters, Shards, Times};
 use zongzi_transport::SocketCounters;
 
 use super::video;
@@ -23,10 +25,19 @@ pub(super) struct Sources {
     /// The checks of stream keys.
     pub(super) keys: Arc<dyn Fn() -> GateStats + Send + Sync>,
     pub(super) whep: Arc<whep::Counters>,
+    pub(super) store: StoreSource,
     /// Each HTTP listener by its name in the settings.
     pub(super) listeners: Vec<(&'static str, Arc<server::Counters>)>,
     /// `metrics.max_channels`.
     pub(super) channels_max: usize,
+}
+
+/// The store and the disk that it is on.
+#[derive(Clone)]
+pub(super) struct StoreSource {
+    pub(super) counters: Arc<store::Counters>,
+    /// Its main file; SQLite keeps two more beside it.
+    pub(super) file: PathBuf,
 }
 
 impl Sources {
@@ -54,6 +65,7 @@ impl Sources {
             media_port: Some(self.media_port()),
             whep: self.whep.stats(),
             listeners: self.listeners(),
+            store: Some(self.store.read()),
             live: self.live(),
             channels_max: self.channels_max,
         })
@@ -130,23 +142,32 @@ impl Sources {
             datagrams_unknown: sum(|shard| &shard.datagrams_unknown),
             datagrams_dropped: sum(|shard| &shard.datagrams_dropped),
             panics: sum(|shard| &shard.panics),
-            joins: self.joins(),
+            reported: sum(|shard| &shard.reported_packets),
+            reported_lost: sum(|shard| &shard.reported_lost),
+            join: self.times(|times| &times.join),
+            join_steps: vec![
+                ("ice", self.times(|times| &times.ice)),
+                ("dtls", self.times(|times| &times.dtls)),
+                ("media", self.times(|times| &times.media)),
+            ],
+            relay: self.times(|times| &times.relay),
+            round_trip: self.times(|times| &times.round_trip),
+            turn: self.times(|times| &times.turn),
+            each: self.shards.iter().map(|shard| each(shard)).collect(),
         }
     }
 
-    fn joins(&self) -> metrics::JoinTimes {
-        let bucket = |index: usize| {
-            let shards = self
-                .shards
-                .iter()
-                .filter_map(|shard| shard.joins.get(index));
-            shards.map(read).sum()
-        };
-        metrics::JoinTimes {
-            bounds: JOIN_BUCKETS.to_vec(),
-            counts: (0..=JOIN_BUCKETS.len()).map(bucket).collect(),
-            sum: Duration::from_micros(sum(&self.shards, |shard| &shard.join_micros)),
+    /// One kind of times, of all shards together.
+    fn times(&self, of: fn(&Times) -> &Histogram) -> metrics::Times {
+        let mut all = metrics::Times::default();
+        for histogram in self.shards.iter().map(|shard| of(&shard.times)) {
+            all.bounds = histogram.bounds().to_vec();
+            all.counts.resize(all.bounds.len() + 1, 0);
+            let counts = all.counts.iter_mut().zip(histogram.counts());
+            counts.for_each(|(sum, count)| *sum += count);
+            all.sum += histogram.sum();
         }
+        all
     }
 
     fn media_port(&self) -> metrics::MediaPort {
@@ -180,8 +201,39 @@ impl Sources {
         live.map(|status| metrics::LiveChannel {
             channel: status.channel.to_string(),
             viewers: status.viewers,
+            viewers_peak: status.viewers_peak,
+            host: status.state == State::Live,
+            since: status.since,
         })
         .collect()
+    }
+}
+
+impl StoreSource {
+    fn read(&self) -> metrics::Store {
+        let stats = self.counters.stats();
+        let beside = ["", "-wal", "-shm"].map(|end| {
+            let mut name = self.file.clone().into_os_string();
+            name.push(end);
+            std::fs::metadata(name).map_or(0, |file| file.len())
+        });
+        let disk = self.file.parent().and_then(|dir| statvfs(dir).ok());
+        metrics::Store {
+            done: stats.done,
+            failed: stats.failed,
+            time: stats.time,
+            file_bytes: beside.into_iter().sum(),
+            disk_free_bytes: disk.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        }
+    }
+}
+
+fn each(shard: &ShardCounters) -> metrics::Shard {
+    let closed = read(&shard.viewers_closed);
+    metrics::Shard {
+        viewers: read(&shard.viewers_opened).saturating_sub(closed),
+        busy: shard.times.turn.sum(),
+        handshakes_waiting: read(&shard.handshakes_waiting),
     }
 }
 

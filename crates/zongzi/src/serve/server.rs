@@ -17,7 +17,7 @@ use zongzi_relay::shard::{Shards, Source};
 
 use super::announce::{FirstStart, Listening};
 use super::bridge::{Catalog, Door, News, Programme, Rejections, Stage, Transcoders, Viewers};
-use super::metrics::Sources;
+use super::metrics::{Sources, StoreSource};
 use super::reach::Reach;
 use super::video::Workers;
 use super::{StartError, assets, listeners};
@@ -153,6 +153,10 @@ impl Server {
             rtmp: ingest.counters(),
             keys: Arc::new(move || door.stats()),
             whep: Arc::clone(&whep_counters),
+            store: StoreSource {
+                counters: control.store().counters(),
+                file: control.store().path().to_owned(),
+            },
             listeners: vec![
                 ("http", Arc::clone(&http_counters)),
                 ("admin", Arc::clone(&admin_counters)),

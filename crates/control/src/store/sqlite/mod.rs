@@ -8,7 +8,7 @@ mod seed;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -16,7 +16,7 @@ use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use self::failure::Failure;
-use super::{Change, Error, NewKey, Sequence, Store};
+use super::{Change, Counters, Error, NewKey, Sequence, Store};
 use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel};
 
 /// A store in one SQLite file, used by several processes at once: a server and the command line.
@@ -27,6 +27,7 @@ use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel};
 pub struct Sqlite {
     jobs: SyncSender<Job>,
     path: Arc<Path>,
+    counters: Arc<Counters>,
 }
 
 type Job = Box<dyn FnOnce(&mut Connection) + Send>;
@@ -58,7 +59,16 @@ impl Sqlite {
                 path: path.to_path_buf(),
                 why: error.to_string(),
             })?;
-        Ok(Self { jobs, path })
+        Ok(Self {
+            jobs,
+            path,
+            counters: Arc::default(),
+        })
+    }
+
+    /// What it counts.
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.counters)
     }
 
     /// The file.
@@ -84,6 +94,16 @@ impl Sqlite {
 
     /// Runs `work` on the store's thread. If the caller goes away meanwhile, the work is done all the same.
     async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        let asked = Instant::now();
+        let result = self.ask(work).await;
+        self.counters.count(&result, asked.elapsed());
+        result
+    }
+
+    async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Error> {

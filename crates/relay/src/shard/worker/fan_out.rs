@@ -12,7 +12,7 @@ use crate::shard::counters::{ShardCounters, add};
 use crate::shard::feed::{Feed, Pushed};
 use crate::shard::viewers::{Out, Viewer};
 use crate::shard::{BroadcastId, FromHub};
-use crate::viewer::Tick;
+use crate::viewer::{Tally, Tick};
 
 /// What a viewer may be sent now.
 #[derive(Clone, Copy)]
@@ -80,7 +80,12 @@ impl Worker {
             channel.feed.in_time();
         }
         match batch.kind {
-            BatchKind::Video { .. } => self.fan_out(broadcast, true),
+            BatchKind::Video { .. } => {
+                if !channel.viewers.is_empty() {
+                    self.sent.push(batch.received);
+                }
+                self.fan_out(broadcast, true);
+            }
             BatchKind::Audio => self.hold_sound(broadcast, batch, now.at),
         }
     }
@@ -145,6 +150,18 @@ impl Worker {
             {
                 egress.restart();
             }
+        }
+    }
+
+    /// The pictures of this turn are with the kernel: how old they are now.
+    pub(super) fn note_delay(&mut self) {
+        if self.sent.is_empty() {
+            return;
+        }
+        let now = Instant::now();
+        for received in self.sent.drain(..) {
+            let delay = now.saturating_duration_since(received);
+            self.counters.times.relay.observe(delay);
         }
     }
 
@@ -233,13 +250,18 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
         return;
     };
     let tally = egress.take_tally();
-    if tally.packets == 0 && tally.not_retransmitted == 0 && tally.groups_skipped == 0 {
+    if tally == Tally::default() {
         return;
     }
     counters.absorb(&tally);
-    if !viewer.joined && tally.packets > 0 {
-        viewer.joined = true;
-        counters.joined(now.saturating_duration_since(viewer.session.created));
+    let join = &mut viewer.join;
+    if !join.done && tally.packets > 0 {
+        join.done = true;
+        let since = |at| now.saturating_duration_since(at);
+        counters.times.join.observe(since(viewer.session.created));
+        if let Some(keyed) = join.keyed {
+            counters.times.media.observe(since(keyed));
+        }
     }
 }
 

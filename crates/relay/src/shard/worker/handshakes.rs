@@ -1,5 +1,6 @@
 //! DTLS has its turn within a budget, in the order in which it came.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use zongzi_transport::Path;
@@ -39,7 +40,10 @@ impl Worker {
                 break;
             }
         }
-        !self.handshakes.is_empty()
+        let waiting = u64::try_from(self.handshakes.len()).unwrap_or(u64::MAX);
+        let counter = &self.counters.handshakes_waiting;
+        counter.store(waiting, Ordering::Relaxed);
+        waiting > 0
     }
 }
 

@@ -64,9 +64,22 @@ impl Worker {
         while let Some(event) = viewer.peer.poll_event() {
             let channel = self.broadcasts.get_mut(&viewer.session.broadcast);
             match event {
-                Event::PathChanged(path) => viewer.path = Some(transport_path(path)),
+                Event::PathChanged(path) => {
+                    viewer.path = Some(transport_path(path));
+                    if viewer.join.reached.is_none() {
+                        viewer.join.reached = Some(now.at);
+                        let created = viewer.session.created;
+                        let took = now.at.saturating_duration_since(created);
+                        self.counters.times.ice.observe(took);
+                    }
+                }
                 Event::Connected { sender } => {
                     viewer.connect(now.at, sender);
+                    if let Some(reached) = viewer.join.reached {
+                        let took = now.at.saturating_duration_since(reached);
+                        self.counters.times.dtls.observe(took);
+                    }
+                    viewer.join.keyed = Some(now.at);
                     add(&self.counters.viewers_opened, 1);
                     if let Some(channel) = channel {
                         channel.viewers.push(key);
@@ -90,7 +103,10 @@ impl Worker {
                         if matches!(feedback, Feedback::KeyframeRequest { .. }) {
                             add(&self.counters.keyframe_requests, 1);
                         }
-                        hear(viewer, now, feedback, &channel.feed, &mut self.sender);
+                        let told = hear(viewer, now, feedback, &channel.feed, &mut self.sender);
+                        if let Some(time) = told.filter(|time| *time <= ROUND_TRIP_MAX) {
+                            self.counters.times.round_trip.observe(time);
+                        }
                         // After a keyframe request he may have a backlog again.
                         let behind = viewer
                             .egress
@@ -230,17 +246,24 @@ impl Worker {
     }
 }
 
-/// A viewer's feedback.
-fn hear(viewer: &mut Viewer, now: Tick, feedback: Feedback, feed: &Feed, sender: &mut Sender) {
+/// A viewer's feedback. Returns the round trip, if it tells one.
+fn hear(
+    viewer: &mut Viewer,
+    now: Tick,
+    feedback: Feedback,
+    feed: &Feed,
+    sender: &mut Sender,
+) -> Option<Duration> {
     let (Some(egress), Some(path)) = (&mut viewer.egress, viewer.path) else {
-        return;
+        return None;
     };
     let mut out = Out { sender, path };
     match feedback {
-        Feedback::Report(report) => egress.report(now, &report),
+        Feedback::Report(report) => return egress.report(now, &report),
         Feedback::Nack { media, pair } => egress.nack(media, pair, feed, &mut out),
         Feedback::KeyframeRequest { media } => egress.keyframe_request(now, media, feed, &mut out),
     }
+    None
 }
 
 fn say_goodbye(viewer: &mut Viewer, sender: &mut Sender) {
@@ -266,3 +289,5 @@ fn transport_path(path: ice::Path) -> Path {
 
 /// A session that is not connected after this is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
+/// A round trip that a report tells and nobody can have: its clock is wrong, or it lies.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(10);

@@ -10,8 +10,14 @@ import { number, speak, words } from "./words.js";
 
 /** How often the session's health is looked at, in milliseconds. */
 const LOOK_MS = 1_000;
+/** Waits shorter than this are not counted down: they are over before they are read, in milliseconds. */
+const COUNTED_MS = 2_000;
+/** How often the seconds to the next attempt are counted down, in milliseconds. */
+const COUNT_MS = 500;
 /** A refusal that no quick retry mends is tried again after this long, in milliseconds. */
 const HOPELESS_MS = 20_000;
+/** Who is not connected after this is in a crowd, as far as one can tell from here, in milliseconds. */
+const CROWD_MS = 2_500;
 
 const channel = decodeURIComponent(location.pathname.split("/")[2] ?? "");
 const root = byId("player", HTMLElement);
@@ -20,7 +26,7 @@ const video = byId("video", HTMLVideoElement);
 /** @type {import("./view.js").Model} */
 const model = {
   h264: canPlayH264(), status: null, refused: null, connected: false, everConnected: false, unreachable: 0,
-  picture: false, sound: false, steady: false,
+  picture: false, sound: false, steady: false, crowd: false,
 };
 /** @type {import("./whep.js").Session | null} */
 let session = null;
@@ -28,6 +34,8 @@ let health = new Health(performance.now());
 /** @type {() => void} ends the wait before the next attempt */
 let hurry = () => {};
 let leaving = false;
+/** When the next attempt is due, by performance.now(). @type {number | null} */
+let retryAt = null;
 
 /** For tests and for curious people in the console: the connection and what happened when (performance.now()). */
 const debug = {
@@ -65,6 +73,7 @@ async function run() {
   let failures = 0;
   while (!leaving) {
     let retryAfterMs = null;
+    const crowd = setTimeout(() => { model.crowd = true; show(); }, CROWD_MS);
     try {
       debug.sessions += 1;
       session = await join(`/whep/${encodeURIComponent(channel)}`, video, changed, loaded, debug.marks);
@@ -81,18 +90,26 @@ async function run() {
       retryAfterMs = error instanceof Refused ? error.retryAfterMs : null;
       if (model.refused >= 400 && model.refused < 500 && model.refused !== 429) retryAfterMs ??= HOPELESS_MS;
     }
+    clearTimeout(crowd);
     session = null;
+    model.crowd = false;
     model.connected = model.picture = model.sound = model.steady = false;
     show();
     await rest(backoffMs(failures, Math.random(), retryAfterMs));
+    retryAt = null;
+    show();
   }
 }
 
 /** @param {number} ms @returns {Promise<void>} */
 function rest(ms) {
+  if (ms > COUNTED_MS) retryAt = performance.now() + ms;
+  const tick = setInterval(show, COUNT_MS);
+  show();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    hurry = () => { clearTimeout(timer); resolve(); };
+    const end = () => { clearTimeout(timer); clearInterval(tick); resolve(); };
+    const timer = setTimeout(end, ms);
+    hurry = end;
   });
 }
 
@@ -141,6 +158,8 @@ function show() {
   root.dataset.state = state;
   put("headline", state === "live" ? "" : words(text));
   put("detail", state === "live" ? "" : words(`${text}_more`));
+  const seconds = retryAt === null ? 0 : Math.ceil((retryAt - performance.now()) / 1_000);
+  put("countdown", seconds > 0 ? words("next_try").replace("{}", number.format(seconds)) : "");
   put("note", note ? words(note) : "");
   root.classList.toggle("sound-only", note === "sound_only");
   const title = model.status?.title || channel;

@@ -16,6 +16,7 @@ const UNREACHABLE_MAX = 3;
  * @property {number} unreachable attempts in a row that were answered and then never connected
  * @property {boolean} picture
  * @property {boolean} sound
+ * @property {boolean} crowd has this attempt been under way for longer than one takes?
  * @property {boolean} steady both last looks found picture or sound coming
  */
 /**
@@ -37,7 +38,8 @@ export function view(model) {
   if (model.refused !== null) return refusal(model.refused, model.everConnected);
   if (!model.connected) {
     if (model.unreachable >= UNREACHABLE_MAX) return { state: "failed", text: "unreachable" };
-    return model.everConnected ? { state: "reconnecting", text: "reconnecting" } : { state: "connecting", text: "connecting" };
+    if (model.everConnected) return { state: "reconnecting", text: "reconnecting" };
+    return { state: "connecting", text: model.crowd ? "crowd" : "connecting" };
   }
   switch (model.status?.state) {
     case "live": return { state: "connecting", text: "connecting" };

@@ -4,6 +4,9 @@
 const WORDS = {
   en: {
     connecting: "Connecting …",
+    crowd: "Letting you in …",
+    crowd_more: "This takes longer than usual; many people may be coming in right now. It goes on by itself.",
+    next_try: "Next try in {} s",
     waiting: "Waiting for the host",
     waiting_more: "The picture starts here by itself as soon as the host is live.",
     interrupted: "The host's connection dropped",
@@ -53,6 +56,9 @@ const WORDS = {
   },
   zh: {
     connecting: "正在连接…",
+    crowd: "正在进入…",
+    crowd_more: "比平时慢一些，可能有很多人正在同时进入。请稍候，会自动继续。",
+    next_try: "{} 秒后重试",
     waiting: "等待主播开播",
     waiting_more: "主播开播后，画面会自动出现。",
     interrupted: "主播的连接断开了",

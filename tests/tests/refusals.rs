@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use zongzi_tests::browser::Browser;
 use zongzi_tests::ffmpeg::{Host, Publish};
 use zongzi_tests::http::{self, Response};
-use zongzi_tests::server::Server;
+use zongzi_tests::server::{Options, Server};
 use zongzi_tests::source::Clip;
 use zongzi_tests::{place, wait};
 
@@ -298,27 +298,80 @@ a=fingerprint:sha-256 00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:1
 a=setup:actpass\r\na=mid:1\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n";
 
 #[test]
-fn a_refused_session_can_be_had_a_moment_later() {
-    let server = zongzi_tests::server::Options::default()
-        .set("limits.viewers", "1")
+fn past_the_limit_of_viewers_a_player_waits_as_it_is_told_and_comes_in_by_itself() {
+    a_full_server_is_waited_for("limits.viewers", "1", "every place");
+}
+
+#[test]
+fn past_the_limit_of_bits_a_player_waits_as_it_is_told_and_comes_in_by_itself() {
+    // Room for one who waits for a host, counted at 3 Mb/s.
+    a_full_server_is_waited_for("limits.egress_bitrate", "5000000", "may send");
+}
+
+#[test]
+fn viewers_count_at_the_bitrate_of_what_they_watch() {
+    let server = Options::default()
+        .set("limits.egress_bitrate", "5000000")
         .start();
+    let _host = Host::publish(
+        &Clip::SMALL.file(),
+        &server.rtmp_url(),
+        &server.key("demo").key,
+    );
+    server.wait_live("demo");
+    // A second is over, and the clip has far less than 3 Mb/s: there is room for more than one, and an end to it.
+    let mut sessions = 0;
+    wait::until("as many as there is room for", SOON, || {
+        let answer = post(&server);
+        sessions += u32::from(answer.status == 201);
+        (answer.status == 503 && sessions > 1).then_some(())
+    });
+    assert!(
+        (2..50).contains(&sessions),
+        "{sessions} viewers within 5 Mb/s"
+    );
+}
+
+fn post(server: &Server) -> Response {
+    http::request(
+        server.ready.http,
+        "POST",
+        "/whep/demo",
+        &[("content-type", "application/sdp")],
+        OFFER,
+    )
+}
+
+/// One session fills the server; a player comes, is told how it stands, comes back neither too early nor too late, and
+/// gets in when the place is free.
+fn a_full_server_is_waited_for(limit: &str, value: &str, detail: &str) {
+    let server = Options::default().set(limit, value).start();
     server.key("demo");
-    let post = || {
-        http::request(
-            server.ready.http,
-            "POST",
-            "/whep/demo",
-            &[("content-type", "application/sdp")],
-            OFFER,
-        )
-    };
-    let first = post();
+    let first = post(&server);
     assert_eq!(first.status, 201, "{}", first.body);
-    let full = post();
+    let full = post(&server);
     assert_eq!(full.status, 503, "{}", full.body);
-    assert!(full.header("retry-after").is_some(), "{}", full.head);
+    assert!(full.body.contains(detail), "{}", full.body);
     assert_problem(&full);
+    let wait: u64 = full
+        .header("retry-after")
+        .and_then(|seconds| seconds.parse().ok())
+        .expect("503 says when to come back, in seconds");
+    let wait = Duration::from_secs(wait);
+
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    let shown = browser.wait_shown("the words", SOON, |shown| shown.text == "full");
+    let refused = Instant::now();
+    assert_eq!(shown.sessions, 1, "{}", shown.words);
+    assert!(shown.words.contains("Next try in"), "{}", shown.words);
+    browser.wait_shown("the second try", wait * 4, |shown| shown.sessions > 1);
+    // It was refused a little before that was seen.
+    let waited = refused.elapsed() + Duration::from_secs(1);
+    assert!(waited > wait, "back after {waited:?}, not {wait:?}");
     let location = first.header("location").expect("201 names the session");
     http::request(server.ready.http, "DELETE", location, &[], "");
-    wait::until("a place", SOON, || (post().status == 201).then_some(()));
+    let shown = browser.wait_state("waiting", wait * 4);
+    assert!(!shown.words.contains("Next try"), "{}", shown.words);
+    assert_eq!(post(&server).status, 503, "the player has the place");
 }

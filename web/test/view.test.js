@@ -5,6 +5,7 @@ import { view } from "../view.js";
 
 const fresh = {
   h264: true, status: null, refused: null, connected: false, everConnected: false, unreachable: 0, picture: false, sound: false, steady: false,
+  crowd: false,
 };
 /** @param {object} change @param {string} state @param {string} text */
 const check = (change, state, text) => {
@@ -20,6 +21,14 @@ test("each stage of a good session has its words", () => {
   check({ ...connected, status: { state: "live" }, picture: true }, "live", "live");
   check({ ...connected, status: { state: "interrupted" } }, "waiting", "interrupted");
   check({ everConnected: true, picture: true }, "reconnecting", "reconnecting");
+});
+
+test("who waits for his turn in a crowd is told so, once in he is not", () => {
+  check({ crowd: true }, "connecting", "crowd");
+  check({ crowd: true, everConnected: true }, "reconnecting", "reconnecting");
+  check({ crowd: true, refused: 503 }, "failed", "full");
+  check({ ...connected, crowd: true, picture: true }, "live", "live");
+  check({ ...connected, crowd: true, status: { state: "waiting" } }, "waiting", "waiting");
 });
 
 test("a picture that plays is live whatever the status says", () => {

@@ -20,8 +20,8 @@ pub enum Refusal {
     NothingInCommon(Words),
     /// The `If-Match` tag is not the present one.
     StaleTag,
-    /// A limit is reached; a place may be free after the span.
-    Full(Duration),
+    /// A limit is reached, which the words name; a place may be free after the span.
+    Full(Duration, Words),
     /// The viewer shows nothing that lets him in, and this channel is private.
     Unauthorized(Words),
     /// What the viewer shows does not let him in.
@@ -57,9 +57,7 @@ impl Refusal {
             Self::BadSdp(detail) => BAD_SDP.because(detail),
             Self::NothingInCommon(detail) => NOTHING_IN_COMMON.because(detail),
             Self::StaleTag => precondition::stale(),
-            Self::Full(wait) => problem::FULL
-                .because("every place is taken right now; try again after the time in Retry-After")
-                .retry_after(wait),
+            Self::Full(wait, detail) => problem::FULL.because(detail).retry_after(wait),
             Self::Unauthorized(detail) => UNAUTHORIZED.because(detail).header(
                 http::header::WWW_AUTHENTICATE,
                 http::HeaderValue::from_static("Bearer"),
@@ -79,7 +77,7 @@ impl Refusal {
             Self::BadSdp(_) => Outcome::BadSdp,
             Self::NothingInCommon(_) => Outcome::NothingInCommon,
             Self::StaleTag => Outcome::BadRequest,
-            Self::Full(_) => Outcome::Full,
+            Self::Full(..) => Outcome::Full,
             Self::Unauthorized(_) | Self::Forbidden(_) => Outcome::NotAllowed,
             Self::Unavailable(_) => Outcome::Unavailable,
         }

@@ -43,7 +43,7 @@ impl Sessions for Fake {
                 "line 3 is no SDP; send a browser's offer".into(),
             )),
             "vp8" => Err(Refusal::NothingInCommon("offer H.264 or Opus".into())),
-            "full" => Err(Refusal::Full(Duration::from_secs(7))),
+            "full" => Err(Refusal::Full(Duration::from_secs(7), "no place".into())),
             "private" => Err(Refusal::Unauthorized("ask the host for a link".into())),
             "wrong-token" => Err(Refusal::Forbidden("the link is over".into())),
             "stopping" => Err(Refusal::Unavailable("the server is stopping".into())),

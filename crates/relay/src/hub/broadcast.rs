@@ -10,6 +10,7 @@ use zongzi_media::{Codec, Frame, Kind, MediaTime, Track, TrackId, aac};
 
 use self::order::{Order, Picture};
 use self::reencode::Reencode;
+use super::bitrate::Bitrate;
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
 use super::status::State;
@@ -43,6 +44,7 @@ pub(super) struct Broadcast {
     shards: BTreeSet<ShardId>,
     video: Video,
     audio: Audio,
+    bitrate: Bitrate,
     counts: Counts,
     outputs: VecDeque<Output>,
 }
@@ -165,6 +167,7 @@ impl Broadcast {
                 rendition: None,
                 renditions: 0,
             },
+            bitrate: Bitrate::default(),
             counts: Counts::default(),
             outputs: VecDeque::new(),
         }
@@ -296,6 +299,11 @@ impl Broadcast {
 
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Bits a second that each viewer is sent; `None`: not known yet.
+    pub(super) fn bitrate(&self) -> Option<u64> {
+        self.bitrate.mean()
     }
 
     pub(super) fn overruns(&self) -> u64 {
@@ -495,6 +503,7 @@ impl Broadcast {
         self.video.sequence += 1;
         self.video.group = batch.group;
         self.video.newest = Some(time);
+        self.bitrate.note(&batch);
         let batch = Arc::new(batch);
         // Those who watch go on when the group is too long to be kept; only joiners wait.
         let _: Pushed = self.video.groups.push(Arc::clone(&batch));
@@ -545,6 +554,7 @@ impl Broadcast {
             return;
         };
         self.audio.newest = Some(frame.pts);
+        self.bitrate.note(&batch);
         self.audio.sequence += 1;
         self.send_all(&FromHub::Batch {
             broadcast: self.id,
@@ -592,6 +602,7 @@ impl Broadcast {
         self.leave = None;
         self.stop_rendition();
         self.forget_host();
+        self.bitrate.clear();
         self.video.groups.clear();
         for kind in [Kind::Video, Kind::Audio] {
             self.set_reason(kind, None);

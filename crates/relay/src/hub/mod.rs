@@ -5,6 +5,7 @@
 //! else reads [`Hub::status`], [`Hub::counts`] and [`Hub::events`]. The registry's lock is taken when something begins
 //! or ends, never for a frame.
 
+mod bitrate;
 mod broadcast;
 mod config;
 mod event;
@@ -171,6 +172,13 @@ impl Hub {
     pub fn broadcast_id(&self, channel: &ChannelName) -> Result<BroadcastId, Refused> {
         let mut registry = lock(&self.shared.registry);
         self.place(&mut registry, channel).map(|place| place.id)
+    }
+
+    /// Where the viewers of a place are counted; `None`: there is no such place (any more).
+    pub fn audience(&self, broadcast: BroadcastId) -> Option<Arc<Audience>> {
+        let registry = lock(&self.shared.registry);
+        let place = registry.channels.get(registry.names.get(&broadcast)?)?;
+        Some(Arc::clone(&place.desk.audience))
     }
 
     /// Subscribes `shard`: it gets a [`crate::shard::FromHub::Snapshot`], then everything. A shard that has missed

@@ -319,6 +319,7 @@ impl Owner {
     }
 
     fn count(&mut self) {
+        self.desk.audience.sends(self.core.bitrate());
         let (before, overruns, jumps) = self.counted;
         let counts = self.core.counts();
         self.counted = (counts, self.core.overruns(), self.core.jumps());

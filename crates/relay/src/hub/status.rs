@@ -103,9 +103,12 @@ impl TrackStatus {
 /// The viewers of one channel, counted by those who carry them (shards; later MoQ) and read by everyone.
 ///
 /// A viewer is a session whose transport is proved and alive; its carrier calls [`Audience::enter`] and
-/// [`Audience::leave`] once each. Two counters that only grow, so the live number can't drift.
+/// [`Audience::leave`] once each. Two counters that only grow, so the live number can't drift. What each of them is sent
+/// stands here, too, for whoever has to know what one more costs.
 #[derive(Debug, Default)]
 pub struct Audience {
+    /// Bits a second for each viewer; 0: not known.
+    bitrate: AtomicU64,
     entered: AtomicU64,
     left: AtomicU64,
     peak: AtomicU64,
@@ -138,6 +141,23 @@ impl Audience {
     /// All viewers so far.
     pub fn total(&self) -> u64 {
         self.entered.load(Ordering::Relaxed)
+    }
+
+    /// Bits a second that one viewer is sent: RTP with its headers and encryption, without UDP and IP. Before that is
+    /// known, and while there is no broadcast, [`Audience::BITRATE_ASSUMED`].
+    pub fn bitrate(&self) -> u64 {
+        match self.bitrate.load(Ordering::Relaxed) {
+            0 => Self::BITRATE_ASSUMED,
+            bitrate => bitrate,
+        }
+    }
+
+    /// What a viewer is taken to need before his broadcast has shown it: 720p30 at 2.5 Mb/s and sound, rounded up.
+    pub const BITRATE_ASSUMED: u64 = 3_000_000;
+
+    /// What each viewer is sent from now on, in bits a second; `None`: not known.
+    pub(crate) fn sends(&self, bitrate: Option<u64>) {
+        self.bitrate.store(bitrate.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// A new broadcast begins: its peak starts at those who are there.

@@ -5,6 +5,7 @@
 //! sessions into their common table. A session belongs to the shard on whose socket its first valid STUN request
 //! arrives, until its end.
 
+mod budget;
 mod counters;
 mod feed;
 mod histogram;
@@ -32,7 +33,7 @@ pub use inbox::Links;
 )]
 pub use message::ShardId;
 pub use message::{BroadcastId, FromHub};
-pub(crate) use session::{Change, Newcomer, Session, Sessions};
+pub(crate) use session::{Change, Newcomer, Refused, Session, Sessions};
 pub use source::Source;
 pub use start::{Config, Shards};
 

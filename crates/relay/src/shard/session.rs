@@ -9,7 +9,9 @@ use zongzi_webrtc::peer::Peer;
 use zongzi_webrtc::sdp::{Kind, Stream};
 use zongzi_webrtc::stun;
 
+use super::budget::Budget;
 use super::{BroadcastId, ShardId};
+use crate::hub::Audience;
 use crate::viewer::Seeds;
 
 /// All sessions of the media port, whoever owns them: by their name in URLs and by ICE fragment.
@@ -17,9 +19,24 @@ use crate::viewer::Seeds;
 /// Taken when a session begins, changes or ends, and for STUN requests from unknown addresses; never for media.
 #[derive(Debug)]
 pub(crate) struct Sessions {
-    by_name: Mutex<BTreeMap<String, Arc<Session>>>,
+    entered: Mutex<Entered>,
     by_ufrag: UfragTable<Arc<Session>>,
     sessions_max: usize,
+}
+
+#[derive(Debug)]
+struct Entered {
+    by_name: BTreeMap<String, Arc<Session>>,
+    budget: Budget,
+}
+
+/// Why no session can be entered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// As many sessions as there may be.
+    Sessions,
+    /// All that may be sent is promised.
+    Bitrate,
 }
 
 /// One viewer's session, from the answer to the end.
@@ -85,29 +102,44 @@ pub(crate) enum Change {
 }
 
 impl Sessions {
-    pub(crate) fn new(sessions_max: usize) -> Self {
+    /// For as many sessions, and for as many bits a second to all of them together (0: no limit).
+    pub(crate) fn new(sessions_max: usize, bitrate_max: u64) -> Self {
         Self {
-            by_name: Mutex::default(),
+            entered: Mutex::new(Entered {
+                by_name: BTreeMap::new(),
+                budget: Budget::new(bitrate_max),
+            }),
             // A session has more than one fragment only after ICE restarts.
             by_ufrag: UfragTable::new(sessions_max.saturating_mul(2)),
             sessions_max,
         }
     }
 
-    /// Enters a new session.
-    pub(crate) fn insert(&self, session: Session, ufrag: &str) -> Result<(), TableFull> {
-        let mut by_name = lock(&self.by_name);
-        if by_name.len() >= self.sessions_max {
-            return Err(TableFull);
-        }
+    /// Whether there is room for one more session of those who watch with `audience`.
+    pub(crate) fn admits(&self, audience: &Audience) -> Result<(), Refused> {
+        self.room(&lock(&self.entered), audience)
+    }
+
+    /// Enters a new session of those who watch with `audience`.
+    pub(crate) fn insert(
+        &self,
+        session: Session,
+        ufrag: &str,
+        audience: &Arc<Audience>,
+    ) -> Result<(), Refused> {
+        let mut entered = lock(&self.entered);
+        self.room(&entered, audience)?;
         let session = Arc::new(session);
-        self.by_ufrag.insert(ufrag, Arc::clone(&session))?;
-        by_name.insert(session.name.clone(), session);
+        self.by_ufrag
+            .insert(ufrag, Arc::clone(&session))
+            .map_err(|TableFull| Refused::Sessions)?;
+        entered.budget.enter(session.broadcast, audience);
+        entered.by_name.insert(session.name.clone(), session);
         Ok(())
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
-        lock(&self.by_name).get(name).cloned()
+        lock(&self.entered).by_name.get(name).cloned()
     }
 
     /// The session that a STUN request from an unknown address is for.
@@ -117,11 +149,12 @@ impl Sessions {
     }
 
     pub(crate) fn len(&self) -> usize {
-        lock(&self.by_name).len()
+        lock(&self.entered).by_name.len()
     }
 
-    pub(crate) fn capacity(&self) -> usize {
-        self.sessions_max
+    /// Bits a second that the sessions are to be sent, all together.
+    pub(crate) fn reserved_bitrate(&self) -> u64 {
+        lock(&self.entered).budget.reserved()
     }
 
     /// Adds credentials to a session for an ICE restart.
@@ -151,7 +184,11 @@ impl Sessions {
     /// Takes a session out of all tables. Its owner, if any, is to be told, unless it is he who ends it.
     pub(crate) fn end(&self, session: &Session) -> Change {
         session.over.store(true, Ordering::Release);
-        lock(&self.by_name).remove(&session.name);
+        let mut entered = lock(&self.entered);
+        if entered.by_name.remove(&session.name).is_some() {
+            entered.budget.leave(session.broadcast);
+        }
+        drop(entered);
         let state = lock(&session.state);
         for ufrag in &state.ufrags {
             self.by_ufrag.remove(ufrag);
@@ -167,11 +204,26 @@ impl Sessions {
         let old = |session: &&Arc<Session>| {
             now.saturating_duration_since(session.created) > patience && session.is_unclaimed()
         };
-        let expired: Vec<_> = lock(&self.by_name).values().filter(old).cloned().collect();
+        let expired: Vec<_> = lock(&self.entered)
+            .by_name
+            .values()
+            .filter(old)
+            .cloned()
+            .collect();
         expired.iter().for_each(|session| {
             self.end(session);
         });
         expired.len()
+    }
+
+    fn room(&self, entered: &Entered, audience: &Audience) -> Result<(), Refused> {
+        if entered.by_name.len() >= self.sessions_max {
+            return Err(Refused::Sessions);
+        }
+        if !entered.budget.admits(audience) {
+            return Err(Refused::Bitrate);
+        }
+        Ok(())
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Config {
     pub shards: usize,
     /// Sessions at most, connected or not.
     pub sessions_max: usize,
+    /// Bits a second that all viewers together may be sent, each counted at his broadcast's bitrate (RTP with its
+    /// headers and encryption, without UDP and IP); 0: no limit.
+    pub bitrate_max: u64,
     /// Let the kernel cut messages into datagrams (UDP GSO).
     pub gso: bool,
 }
@@ -43,12 +46,13 @@ enum State {
 }
 
 impl Config {
-    /// For `listen`: a shard for each core, 20,000 sessions.
+    /// For `listen`: a shard for each core, 20,000 sessions, no limit of bits.
     pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
             shards: std::thread::available_parallelism().map_or(1, usize::from),
             sessions_max: 20_000,
+            bitrate_max: 0,
             gso: true,
         }
     }
@@ -75,7 +79,7 @@ impl Shards {
         Ok(Self {
             address,
             links: Arc::new(links),
-            sessions: Arc::new(Sessions::new(config.sessions_max)),
+            sessions: Arc::new(Sessions::new(config.sessions_max, config.bitrate_max)),
             counters,
             socket_counters,
             state: State::Open(sockets.into_iter().zip(inboxes).collect()),
@@ -137,6 +141,11 @@ impl Shards {
     /// Sessions now, those included that have not connected yet.
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Bits a second that these sessions are to be sent, all together.
+    pub fn reserved_bitrate(&self) -> u64 {
+        self.sessions.reserved_bitrate()
     }
 
     pub(crate) fn table(&self) -> Arc<Sessions> {

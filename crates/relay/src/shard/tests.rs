@@ -190,7 +190,7 @@ impl House {
         let asked = Some("127.0.0.1:80".parse().unwrap());
         let answer = self
             .whep
-            .create(SHOW, &offer, asked, Instant::now())
+            .create(SHOW, &self.stage.audience, &offer, asked, Instant::now())
             .unwrap();
         player.session = answer.session_id;
         player.answer = answer.sdp;
@@ -612,12 +612,38 @@ fn more_sessions_than_allowed_are_refused_with_a_time_to_come_back() {
     let (_, offer, _) = Player::offer();
     let refused = house
         .whep
-        .create(SHOW, &offer, None, Instant::now())
+        .create(SHOW, &house.stage.audience, &offer, None, Instant::now())
         .unwrap_err();
     assert!(matches!(refused, whep::Error::Full));
     assert!(refused.retry_after().is_some());
     house.whep.delete(&players[0].session).unwrap();
     house.join();
+    house.shards.shutdown();
+}
+
+#[test]
+fn more_to_send_than_allowed_is_refused_until_somebody_leaves() {
+    let house = House::with(Config {
+        shards: 1,
+        bitrate_max: 10_000_000,
+        ..Config::new("127.0.0.1:0".parse().unwrap())
+    });
+    let create = || {
+        let (_, offer, _) = Player::offer();
+        let audience = &house.stage.audience;
+        house
+            .whep
+            .create(SHOW, audience, &offer, None, Instant::now())
+    };
+    house.stage.audience.sends(Some(4_000_000));
+    let first = create().unwrap();
+    create().unwrap();
+    assert_eq!(house.shards.reserved_bitrate(), 8_000_000);
+    let refused = create().unwrap_err();
+    assert!(matches!(refused, whep::Error::Bandwidth), "{refused}");
+    assert!(refused.retry_after().is_some());
+    house.whep.delete(&first.session_id).unwrap();
+    create().unwrap();
     house.shards.shutdown();
 }
 

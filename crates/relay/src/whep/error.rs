@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use zongzi_webrtc::{dtls, sdp};
 
+use crate::shard::Refused;
+
 /// Why a request about a session can't be met.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -12,6 +14,9 @@ pub enum Error {
     /// As many sessions as there may be: 503, to be tried again after [`Error::retry_after`].
     #[error("as many viewers as this server takes")]
     Full,
+    /// All that may be sent is promised to others: 503, as above.
+    #[error("as much to send as this server may")]
+    Bandwidth,
     /// The session's shard has too much to do: 503, as above.
     #[error("the server is busy")]
     Busy,
@@ -29,10 +34,19 @@ pub enum Error {
     Engine(#[source] dtls::Error),
 }
 
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Sessions => Self::Full,
+            Refused::Bitrate => Self::Bandwidth,
+        }
+    }
+}
+
 impl Error {
     /// When a refused player may ask again (the header `Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Self::Full | Self::Busy).then_some(RETRY_AFTER)
+        matches!(self, Self::Full | Self::Bandwidth | Self::Busy).then_some(RETRY_AFTER)
     }
 }
 

@@ -17,6 +17,7 @@ use zongzi_webrtc::peer::Peer;
 use zongzi_webrtc::rtp::Ssrc;
 use zongzi_webrtc::sdp::{self, Fragment, Offer};
 
+use crate::hub::Audience;
 use crate::shard::{BroadcastId, Change, Control, Links, Newcomer, Session, Sessions, Shards};
 use crate::viewer::Seeds;
 
@@ -70,7 +71,7 @@ impl Whep {
     }
 
     /// Answers an offer: the session stands, and waits for the viewer's ICE and DTLS. The broadcast need not have a
-    /// host yet. `asked_at` is the address of ours that the request came to, if known: it tells whether loopback
+    /// host yet. `audience` is where its viewers are counted: it says what one more will be sent. `asked_at` is the address of ours that the request came to, if known: it tells whether loopback
     /// candidates are of use.
     ///
     /// # Errors
@@ -78,13 +79,12 @@ impl Whep {
     pub fn create(
         &self,
         broadcast: BroadcastId,
+        audience: &Arc<Audience>,
         offer: &str,
         asked_at: Option<SocketAddr>,
         now: Instant,
     ) -> Result<Answer, Error> {
-        if self.sessions.len() >= self.sessions.capacity() {
-            return Err(Error::Full);
-        }
+        self.sessions.admits(audience)?;
         let offer = Offer::parse(offer)?;
         let credentials = credentials()?;
         let [video, retransmission, audio] = sources()?;
@@ -121,8 +121,7 @@ impl Whep {
         let session_id = hex(&random::<16>()?);
         let session = Session::new(session_id.clone(), broadcast, now, newcomer);
         self.sessions
-            .insert(session, &credentials.ufrag)
-            .map_err(|_full| Error::Full)?;
+            .insert(session, &credentials.ufrag, audience)?;
         Ok(Answer {
             session_id,
             sdp: negotiated.sdp,

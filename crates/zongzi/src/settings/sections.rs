@@ -121,6 +121,8 @@ pub(crate) struct Transcode {
 pub(crate) struct Limits {
     pub(crate) broadcasts: usize,
     pub(crate) viewers: usize,
+    /// Bits a second to all viewers together; 0 is no limit.
+    pub(crate) egress_bitrate: u64,
 }
 
 impl Default for Data {
@@ -210,6 +212,7 @@ impl Default for Limits {
         Self {
             broadcasts: 500,
             viewers: 20_000,
+            egress_bitrate: 0,
         }
     }
 }

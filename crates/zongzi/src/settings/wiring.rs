@@ -61,6 +61,7 @@ impl Media {
             config.shards = self.shards;
         }
         config.sessions_max = limits.viewers;
+        config.bitrate_max = limits.egress_bitrate;
         config
     }
 }

@@ -61,10 +61,12 @@ impl Sessions for Viewers {
             .hub
             .broadcast_id(&channel.name)
             .map_err(|refused| Refusal::Unavailable(refused.to_string().into()))?;
+        // A place that is gone again in this instant is made anew by the subscription's failure and the player's return.
+        let audience = self.hub.audience(broadcast).unwrap_or_default();
         let local = offer.connection.map(|connection| connection.local);
         let answer = self
             .whep
-            .create(broadcast, &offer.sdp, local, asked)
+            .create(broadcast, &audience, &offer.sdp, local, asked)
             .map_err(refusal)?;
         let session: SessionId = answer
             .session_id
@@ -113,10 +115,13 @@ fn tag(ufrag: &str) -> EntityTag {
 
 fn refusal(error: Error) -> Refusal {
     let words = error.to_string().into();
+    let wait = error.retry_after().unwrap_or(RETRY_AFTER);
     match error {
         Error::Sdp(sdp::Error::NoCommonCodec { .. }) => Refusal::NothingInCommon(words),
         Error::Sdp(_) => Refusal::BadSdp(words),
-        Error::Full | Error::Busy => Refusal::Full(error.retry_after().unwrap_or(RETRY_AFTER)),
+        Error::Full => Refusal::Full(wait, FULL.into()),
+        Error::Bandwidth => Refusal::Full(wait, BANDWIDTH.into()),
+        Error::Busy => Refusal::Full(wait, BUSY.into()),
         Error::NoSession => Refusal::UnknownSession,
         Error::TooManyRestarts => Refusal::Forbidden(words),
         _ => {
@@ -126,4 +131,9 @@ fn refusal(error: Error) -> Refusal {
     }
 }
 
+const FULL: &str = "every place is taken right now; try again after the time in Retry-After";
+const BANDWIDTH: &str = "all that this server may send is promised to others right now; try again \
+                         after the time in Retry-After";
+const BUSY: &str =
+    "the server has too much to do right now; try again after the time in Retry-After";
 const RETRY_AFTER: Duration = Duration::from_secs(5);

@@ -107,6 +107,22 @@ fn a_group_that_outgrows_the_cache_goes_on_for_those_who_watch() {
 }
 
 #[test]
+fn what_a_viewer_costs_is_known_after_a_second_and_forgotten_with_the_broadcast() {
+    let mut rig = Rig::new();
+    rig.host(&[h264_track(1)]);
+    assert_eq!(rig.core.bitrate(), None);
+    stream(&mut rig, 0, 125);
+    // 25 pictures of 3,000 bytes a second in three packets each, and parameter sets.
+    let bitrate = rig.core.bitrate().unwrap();
+    assert!((600_000..660_000).contains(&bitrate), "{bitrate}");
+    rig.act(|core, now| core.host_left(now, Finish::Lost));
+    rig.pass(ms(29_000));
+    assert_eq!(rig.core.bitrate(), Some(bitrate), "he may come back");
+    rig.pass(ms(1_000));
+    assert_eq!(rig.core.bitrate(), None);
+}
+
+#[test]
 fn hostile_tracks_and_frames_are_bounded() {
     let mut rig = Rig::new();
     rig.host(&[]);

@@ -33,6 +33,8 @@ pub struct Ready {
     pub media: SocketAddr,
     /// For the operator.
     pub admin: SocketAddr,
+    /// The metrics page's own, if it has one.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// How a server is to be started.

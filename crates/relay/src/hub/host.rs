@@ -74,6 +74,15 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// All words that [`Refused::code`] may give.
+    pub const CODES: [&'static str; 5] = [
+        "busy",
+        "takeover_storm",
+        "broadcasts_full",
+        "channels_full",
+        "stopping",
+    ];
+
     /// A stable word for metric labels and events.
     pub fn code(&self) -> &'static str {
         match self {

@@ -7,8 +7,7 @@ use zongzi_control::metrics::{self, Process, Snapshot};
 use zongzi_control::{GateStats, store};
 use zongzi_http::{server, whep};
 use zongzi_ingest::rtmp;
-use zongzi_relay::hub::Hub;
-use zongzi_relay::hub::State;
+use zongzi_relay::hub::{Hub, Refused, State};
 use zongzi_relay::shard::{Closed, Histogram, ShardCounters, Shards, Times};
 use zongzi_transport::SocketCounters;
 
@@ -89,7 +88,9 @@ impl Sources {
             publications_opened: counts.publications_opened,
             publications_closed: counts.publications_closed,
             takeovers: counts.takeovers,
-            refused: counts.refused.into_iter().collect(),
+            refused: Refused::CODES
+                .map(|code| (code, counts.refused.get(code).copied().unwrap_or(0)))
+                .to_vec(),
             video_frames: counts.video_frames,
             audio_frames: counts.audio_frames,
             media_bytes: counts.bytes,

@@ -20,6 +20,8 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
             .json()
             .flatten_event(true)
             .with_current_span(true)
+            // It would say the same again.
+            .with_span_list(false)
             .init(),
     }
     Ok(())

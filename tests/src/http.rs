@@ -1,11 +1,15 @@
 //! HTTP/1.1 by hand: one request, one connection.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 /// How long an answer may take.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Events that may wait for whoever follows; then the server waits.
+const EVENTS_MAX: usize = 1_000;
 
 /// An answer.
 #[derive(Debug, Clone)]
@@ -96,6 +100,41 @@ fn dechunk(mut rest: &str) -> Option<String> {
         }
         body.push_str(after.get(..size)?);
         rest = after.get(size + 2..)?;
+    }
+}
+
+/// Server-sent events, as they come (HTML standard, "Server-sent events").
+#[derive(Debug)]
+pub struct Events {
+    data: mpsc::Receiver<String>,
+}
+
+impl Events {
+    /// Follows `path` until this is dropped or the server ends it.
+    ///
+    /// # Panics
+    /// When there is no connection.
+    pub fn follow(to: SocketAddr, path: &str) -> Self {
+        let mut stream = TcpStream::connect_timeout(&to, ANSWER_MAX).expect("the server listens");
+        stream
+            .write_all(format!("GET {path} HTTP/1.1\r\nhost: {to}\r\n\r\n").as_bytes())
+            .expect("a request can be sent");
+        let (tell, data) = mpsc::sync_channel(EVENTS_MAX);
+        thread::spawn(move || {
+            let lines = BufReader::new(stream).lines().map_while(Result::ok);
+            let told = lines.filter_map(|line| Some(line.strip_prefix("data: ")?.to_owned()));
+            for data in told {
+                if tell.send(data).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { data }
+    }
+
+    /// The data of the events that have come since the last call.
+    pub fn new_ones(&self) -> Vec<String> {
+        self.data.try_iter().collect()
     }
 }
 

@@ -8,7 +8,7 @@
 //! * [`source`] makes clips with a number in every frame and a tick on every second.
 //! * [`ffmpeg`] and [`obs`] publish them; [`rtmp`] writes RTMP by hand, well or badly.
 //! * [`browser`] watches as a viewer does; [`reading`] judges what was seen and heard.
-//! * [`load`] brings a small crowd of viewers, [`prometheus`] looks at the metrics as operators do.
+//! * [`load`] brings a crowd of viewers who need no browser, [`prometheus`] looks at the metrics as operators do.
 //! * [`tap`] stands between encoder and server and notes when each picture passed.
 //! * [`http`] asks as a browser or an operator would.
 

@@ -1,52 +1,52 @@
-//! `zongzi-load` as a small crowd.
+//! `zongzi-load` as a crowd of viewers.
 
-use std::net::SocketAddr;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::place;
 use crate::process::Process;
+use crate::server::Server;
 
-/// Viewers who watch a channel until this is dropped. One in four decrypts everything and asks for lost packets again;
-/// some come and go all the time.
+/// Viewers of one channel, in a process of their own.
 #[derive(Debug)]
-pub struct Viewers {
-    _process: Process,
-    _dir: TempDir,
+pub struct Crowd {
+    process: Process,
+    dir: TempDir,
 }
 
-impl Viewers {
-    /// `count` viewers of `channel`, who are served at `http`.
-    pub fn watch(http: SocketAddr, channel: &str, count: usize) -> Self {
+impl Crowd {
+    /// `viewers` who come to `channel` and stay until this is dropped or their time is up; `options` are further ones of
+    /// `zongzi-load`.
+    pub fn come(server: &Server, channel: &str, viewers: u32, options: &[&str]) -> Self {
         let dir = tempfile::tempdir().expect("a folder can be made");
         let mut command = Command::new(place::program("zongzi-load"));
         command
-            .arg("--whep-url")
-            .arg(format!("http://{http}/whep/{{channel}}"))
-            .args(["--channel", channel, "--viewers", &count.to_string()])
-            .args([
-                "--sampled",
-                "0.25",
-                "--churn-rate",
-                "2",
-                "--churn-stay",
-                "2",
-            ])
-            .args([
-                "--base-seconds",
-                "0",
-                "--seconds",
-                "120",
-                "--floor",
-                "false",
-            ])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .args(["--channel", channel, "--viewers", &viewers.to_string()])
+            .args(["--whep-url", &server.url("/whep/{channel}")])
+            .args(["--base-seconds", "0.1", "--floor", "false"])
+            .args(options)
+            .arg("--json-file")
+            .arg(dir.path().join("report.json"))
+            .stdout(Stdio::null())
+            .stdin(Stdio::null());
         let process = Process::start(&mut command, &dir.path().join("load.log"));
-        Self {
-            _process: process,
-            _dir: dir,
-        }
+        Self { process, dir }
+    }
+
+    /// Waits until all have left and gives what was found.
+    pub fn report(mut self, most: Duration) -> (ExitStatus, Value) {
+        let status = self.process.wait(most);
+        let report = std::fs::read(self.dir.path().join("report.json"));
+        let report = report.unwrap_or_else(|error| panic!("{error}:\n{}", self.process.said()));
+        let report = serde_json::from_slice(&report).expect("zongzi-load writes JSON");
+        (status, report)
+    }
+
+    /// All are gone at once, without a word.
+    pub fn crash(mut self) {
+        self.process.kill();
     }
 }

@@ -33,6 +33,9 @@ pub(crate) struct Cli {
         default_value = "http://127.0.0.1:8080/whep/{channel}"
     )]
     whep_url: String,
+    /// Where the server says how many watch (JSON with `viewers`), for --rounds; {channel} stands for the channel's name
+    #[arg(long, value_name = "URL")]
+    count_url: Option<String>,
     /// Where to publish, as rtmp://127.0.0.1:1935/live; without it the hosts are somebody else's, and frames are not
     /// compared with what they sent
     #[arg(long, value_name = "URL", requires = "media", requires = "keys")]
@@ -93,6 +96,9 @@ impl Cli {
             None => Settings::default(),
         };
         let plan = self.settings.clone().over(preset).plan()?;
+        if plan.rounds > 0 && self.count_url.is_none() {
+            bail!("--rounds compares what the server counts: --count-url URL says where");
+        }
         let wanted = usize::try_from(plan.channels).unwrap_or(usize::MAX);
         let (mut channels, mut keys) = match &self.keys {
             Some(path) => {
@@ -133,6 +139,7 @@ impl Cli {
             plan,
             target: Target {
                 whep: self.whep_url.clone(),
+                count: self.count_url.clone(),
                 token: self.token.clone(),
                 channels,
                 reach,

@@ -94,6 +94,13 @@ pub(crate) struct Seat {
     pub(crate) port: u16,
 }
 
+impl Seat {
+    /// It will go with DTLS's goodbye, not with a DELETE: as when the page that knew the session is gone.
+    pub(crate) fn forget_session(&mut self) {
+        self.session = None;
+    }
+}
+
 impl Gate {
     /// Lets one viewer in. Fails when the server won't have it or can't be understood.
     pub(crate) async fn join(&self, channel: usize, kind: Kind, sampled: bool) -> Option<Seat> {

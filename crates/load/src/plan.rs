@@ -72,6 +72,11 @@ settings! {
     churn_rate: f64 = 0.0;
     /// Seconds that such a viewer stays, on average [default: 5]
     churn_stay: f64 = 5.0;
+    /// Rounds, while all watch, in which a share of them goes and as many come; after each all stands still, and what
+    /// the server counts is compared (--count-url). Who vanishes does so in these rounds [default: 0]
+    rounds: u64 = 0;
+    /// Share of viewers who go in a round, 0 to 1 [default: 0.5]
+    round_share: f64 = 0.5;
     /// Viewers who come all at once, a third into the measuring [default: 0]
     crowd: u64 = 0;
     /// Seconds within which they come [default: 2]
@@ -108,6 +113,8 @@ settings! {
     max_keyframe_p50_ms: f64 = f64::INFINITY;
     /// Fail when 1 % of the viewers wait longer for their first keyframe, in milliseconds
     max_keyframe_p99_ms: f64 = f64::INFINITY;
+    /// Fail when the server's count is wrong after more rounds than this [default: 0]
+    max_miscounts: u64 = 0;
     /// Fail when more joins than this fail [default: 0]
     max_failed: u64 = 0;
 }
@@ -137,6 +144,7 @@ impl Settings {
             ("sampled", plan.sampled),
             ("slow", plan.slow),
             ("vanish", plan.vanish),
+            ("round_share", plan.round_share),
         ] {
             if !(0.0..=1.0).contains(&share) {
                 bail!("{name} = {share}: a share is between 0 and 1");

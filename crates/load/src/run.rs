@@ -1,5 +1,9 @@
 //! The course of a run: base, joining, steady, crowd, leaving, floor.
 
+mod rounds;
+
+pub(crate) use rounds::QuietPoint;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
@@ -37,6 +41,8 @@ const LEAVES_AT_ONCE: usize = 32;
 pub(crate) struct Target {
     /// WHEP URL with `{channel}` in it.
     pub(crate) whep: String,
+    /// URL of the public JSON with `{channel}` in it, where the server says how many watch.
+    pub(crate) count: Option<String>,
     /// Playback token.
     pub(crate) token: Option<String>,
     /// Names of the channels.
@@ -73,6 +79,7 @@ pub(crate) struct Findings {
     pub(crate) late_rounds: u64,
     pub(crate) rounds: u64,
     pub(crate) live_most: usize,
+    pub(crate) quiet_points: Vec<QuietPoint>,
     pub(crate) shape: Shape,
 }
 
@@ -115,11 +122,13 @@ pub(crate) async fn viewers(plan: &Plan, target: &Target, logs: Vec<Arc<Log>>) -
     let course = Course {
         plan: plan.clone(),
         pid: target.pid,
+        count_url: target.count.clone(),
         gate: Arc::clone(&gate),
         shared: Arc::clone(&shared),
         snapshots,
         marks: BTreeMap::new(),
         live_most: 0,
+        quiet_points: Vec::new(),
     };
     course.go(threads).await
 }
@@ -127,11 +136,13 @@ pub(crate) async fn viewers(plan: &Plan, target: &Target, logs: Vec<Arc<Log>>) -
 struct Course {
     plan: Plan,
     pid: Option<u32>,
+    count_url: Option<String>,
     gate: SharedGate,
     shared: Arc<Shared>,
     snapshots: Vec<Arc<Mutex<Snapshot>>>,
     marks: BTreeMap<Phase, (Mark, Mark)>,
     live_most: usize,
+    quiet_points: Vec<QuietPoint>,
 }
 
 impl Course {
@@ -156,9 +167,12 @@ impl Course {
 
         let steady = self.begin(Phase::Steady);
         let churn = self.start_churn();
+        self.rounds(&mut seats).await;
         let before_crowd = plan.seconds / if plan.crowd > 0 { 3.0 } else { 1.0 };
         self.watch(seconds(before_crowd / 2.0), "watching").await;
-        self.vanish(&mut seats).await;
+        if plan.rounds == 0 {
+            self.vanish(&mut seats).await;
+        }
         self.watch(seconds(before_crowd / 2.0), "watching").await;
         self.end(Phase::Steady, steady);
 
@@ -220,6 +234,7 @@ impl Course {
             late_rounds,
             rounds,
             live_most: self.live_most,
+            quiet_points: self.quiet_points,
             shape,
         })
     }

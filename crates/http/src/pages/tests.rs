@@ -1,5 +1,6 @@
 //! The pages and files with their headers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,6 +21,11 @@ impl Channels for Demo {
             title: String::new(),
             state: State::Offline,
             viewers: 0,
+            viewers_by_protocol: BTreeMap::new(),
+            viewers_peak: 0,
+            viewers_total: 0,
+            viewers_unique: 0,
+            waiting: 0,
             since: None,
             codecs: Vec::new(),
             reason: None,

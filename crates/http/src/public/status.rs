@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::Timestamp;
@@ -11,8 +13,18 @@ pub struct ChannelStatus {
     pub title: String,
     /// Whether a host is live on it.
     pub state: State,
-    /// Viewers whose transport is proved and alive; those in the waiting room are not counted.
+    /// Viewers whose transport is proved and alive; those in the waiting room are not counted. 0 without a broadcast.
     pub viewers: u64,
+    /// These by what they speak: `webrtc`. What nobody speaks has no entry.
+    pub viewers_by_protocol: BTreeMap<&'static str, u64>,
+    /// Most viewers at a time in the present broadcast.
+    pub viewers_peak: u64,
+    /// All sessions that were viewers of the present broadcast; whoever comes back counts again.
+    pub viewers_total: u64,
+    /// How many people those were: whom playback tokens name is counted once, everyone else by session.
+    pub viewers_unique: u64,
+    /// Sessions that stand and wait for a host.
+    pub waiting: u64,
     /// Since when the present broadcast runs.
     pub since: Option<Timestamp>,
     /// The codecs of the present broadcast as RFC 6381 names, such as `avc1.64001f` and `mp4a.40.2`.

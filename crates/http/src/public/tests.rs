@@ -1,5 +1,6 @@
 //! The public JSON and its events, in virtual time.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -39,6 +40,11 @@ fn live(viewers: u64) -> ChannelStatus {
         title: "Zongzi".to_owned(),
         state: State::Live,
         viewers,
+        viewers_by_protocol: BTreeMap::from([("webrtc", viewers)]),
+        viewers_peak: 9,
+        viewers_total: 20,
+        viewers_unique: 12,
+        waiting: 0,
         since: Some(Timestamp::from_unix_ms(0)),
         codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
         reason: Some(Reason::ReducedFrameRate),
@@ -77,6 +83,11 @@ async fn the_json_says_what_everyone_may_know() {
             "title": "Zongzi",
             "state": "live",
             "viewers": 0,
+            "viewers_by_protocol": {"webrtc": 0},
+            "viewers_peak": 9,
+            "viewers_total": 20,
+            "viewers_unique": 12,
+            "waiting": 0,
             "since": "1970-01-01T00:00:00.000Z",
             "codecs": ["avc1.64001f", "mp4a.40.2"],
             "reason": "reduced_frame_rate",

@@ -8,7 +8,7 @@ use crate::engine::Phase;
 use crate::floor;
 use crate::host;
 use crate::plan::Plan;
-use crate::run::{Findings, Mark};
+use crate::run::{Findings, Mark, QuietPoint};
 use crate::server::Usage;
 use crate::viewer::Outcome;
 use crate::viewer::record::{Hole, Kind};
@@ -31,6 +31,8 @@ pub(crate) struct Summary {
     pub(crate) joins: Joins,
     /// How the server took a crowd.
     pub(crate) crowd: Option<Crowd>,
+    /// After each round: the truth, and what the server counted.
+    pub(crate) quiet_points: Vec<QuietPoint>,
     pub(crate) server: Option<Server>,
     pub(crate) generator: Generator,
     pub(crate) hosts: Option<host::Figures>,
@@ -236,6 +238,7 @@ impl Summary {
             media: media(findings),
             joins: joins(&findings.outcomes, |outcome| outcome.kind != Kind::Slow),
             crowd: crowd(plan, findings),
+            quiet_points: findings.quiet_points.clone(),
             server,
             generator: generator(findings),
             hosts,

@@ -65,6 +65,20 @@ fn viewers(summary: &Summary, rows: &mut Rows) {
         .map(|(profile, count)| format!("{count} x {profile}"))
         .collect();
     rows.row("protection", srtp.join(", "));
+    let points = &summary.quiet_points;
+    if !points.is_empty() {
+        let right = points.iter().filter(|point| point.is_right());
+        let latest = right.clone().map(|point| point.after_ms).max();
+        rows.row(
+            "server's count after a round",
+            format!(
+                "right {} times of {}, {} ms after the last change at the latest",
+                right.count(),
+                points.len(),
+                latest.unwrap_or_default()
+            ),
+        );
+    }
 }
 
 fn media(summary: &Summary, rows: &mut Rows) {

@@ -92,6 +92,22 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
         plan.max_keyframe_p99_ms,
         "ms",
     );
+    let wrong: Vec<_> = summary
+        .quiet_points
+        .iter()
+        .filter(|point| !point.is_right())
+        .collect();
+    if u64::try_from(wrong.len()).unwrap_or(u64::MAX) > plan.max_miscounts {
+        failures.extend(wrong.into_iter().map(|point| {
+            let counted = point
+                .counted
+                .map_or_else(|| "nothing".to_owned(), |count| count.to_string());
+            format!(
+                "{} viewers are there, and the server counts {counted}",
+                point.truth
+            )
+        }));
+    }
     if summary.viewers.failed > plan.max_failed {
         failures.push(format!(
             "{} viewers failed, at most {} wanted",

@@ -5,6 +5,7 @@
 //! else reads [`Hub::status`], [`Hub::counts`] and [`Hub::events`]. The registry's lock is taken when something begins
 //! or ends, never for a frame.
 
+mod audience;
 mod bitrate;
 mod broadcast;
 mod config;
@@ -16,12 +17,13 @@ mod publication;
 mod status;
 mod takeover;
 
+pub use audience::{Audience, Turnout, ViewerId, Visit};
 pub use config::Config;
 pub use event::{EndReason, Event, What};
 pub use host::{Ended, Finish, Host, Media, Refused, Takeover};
 pub use link::ShardLink;
 pub use publication::Publication;
-pub use status::{Audience, HostStatus, State, Status, TrackStatus};
+pub use status::{HostStatus, State, Status, TrackStatus};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -460,7 +462,6 @@ impl Channel {
 
     fn status(&self, channel: &ChannelName) -> Status {
         let face = self.desk.face();
-        let audience = &self.desk.audience;
         Status {
             channel: channel.clone(),
             broadcast: self.id,
@@ -469,9 +470,7 @@ impl Channel {
             host: face.host,
             tracks: face.tracks,
             reasons: face.reasons,
-            viewers: audience.viewers(),
-            viewers_peak: audience.peak(),
-            viewers_total: audience.total(),
+            audience: self.desk.audience.turnout(),
         }
     }
 }

@@ -7,12 +7,13 @@ use std::time::{Instant, SystemTime};
 use tokio::sync::{Notify, broadcast, mpsc};
 use zongzi_media::ChannelName;
 
+use super::audience::Audience;
 use super::broadcast::{Broadcast, Counts, Output};
 use super::event::{Event, What};
 use super::host::{Ended, Finish, Host};
 use super::link::ShardLink;
 use super::publication::{Feed, Queued};
-use super::status::{Audience, HostStatus, State, TrackStatus};
+use super::status::{HostStatus, State, TrackStatus};
 use crate::playability::Reason;
 use crate::rendition::{Handle, Made, Pool, Renditions, VideoMade, VideoRendition};
 use crate::shard::{BroadcastId, ShardId};
@@ -267,11 +268,12 @@ impl Owner {
         match what {
             What::Started => {
                 face.since = Some(SystemTime::now());
-                self.desk.audience.start_over();
+                self.desk.audience.begin();
             }
             What::Ended(_) => {
                 face.since = None;
                 face.host = None;
+                self.desk.audience.end();
             }
             _ => {}
         }

@@ -140,7 +140,7 @@ async fn a_viewer_who_came_first_sees_the_host_who_comes_later() {
     let demo = name("demo");
     let id = hub.broadcast_id(&demo).unwrap();
     let audience = hub.subscribe(ShardId(0), id).unwrap();
-    audience.enter();
+    let _visit = audience.enter("webrtc", None);
     settle().await;
     assert_eq!(
         shards.count(|message| matches!(message, FromHub::Snapshot { .. })),
@@ -153,7 +153,7 @@ async fn a_viewer_who_came_first_sees_the_host_who_comes_later() {
     assert_eq!(shards.pictures(), 3);
     let status = hub.status(&demo).unwrap();
     assert_eq!(
-        (status.state, status.broadcast, status.viewers),
+        (status.state, status.broadcast, status.audience.viewers),
         (State::Live, id, 1)
     );
     assert!(status.since.is_some());
@@ -420,19 +420,4 @@ async fn after_the_shutdown_all_are_told_and_nobody_comes_in() {
     );
     assert_eq!(hub.publish(&demo, host("k")).unwrap_err(), Refused::Closed);
     assert_eq!(hub.broadcast_id(&demo).unwrap_err(), Refused::Closed);
-}
-
-#[test]
-fn an_audience_counts_those_who_are_there_and_the_most_there_were() {
-    let audience = Audience::default();
-    for _ in 0..3 {
-        audience.enter();
-    }
-    audience.leave();
-    assert_eq!(
-        (audience.viewers(), audience.peak(), audience.total()),
-        (2, 3, 3)
-    );
-    audience.start_over();
-    assert_eq!(audience.peak(), 2);
 }

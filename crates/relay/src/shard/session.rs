@@ -11,7 +11,7 @@ use zongzi_webrtc::stun;
 
 use super::budget::Budget;
 use super::{BroadcastId, ShardId};
-use crate::hub::Audience;
+use crate::hub::{Audience, ViewerId};
 use crate::viewer::Seeds;
 
 /// All sessions of the media port, whoever owns them: by their name in URLs and by ICE fragment.
@@ -48,6 +48,8 @@ pub(crate) struct Session {
     pub(crate) broadcast: BroadcastId,
     /// When the offer came.
     pub(crate) created: Instant,
+    /// Who watches, where his playback token says it.
+    pub(crate) viewer: Option<ViewerId>,
     tag: (Kind, String),
     state: Mutex<State>,
     over: AtomicBool,
@@ -232,6 +234,7 @@ impl Session {
         name: String,
         broadcast: BroadcastId,
         created: Instant,
+        viewer: Option<ViewerId>,
         newcomer: Newcomer,
     ) -> Self {
         let ufrag = newcomer.peer.ice().credentials().ufrag.clone();
@@ -239,6 +242,7 @@ impl Session {
             name,
             broadcast,
             created,
+            viewer,
             tag: newcomer.tag.clone(),
             state: Mutex::new(State {
                 ufrags: vec![ufrag],

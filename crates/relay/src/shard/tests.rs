@@ -190,7 +190,14 @@ impl House {
         let asked = Some("127.0.0.1:80".parse().unwrap());
         let answer = self
             .whep
-            .create(SHOW, &self.stage.audience, &offer, asked, Instant::now())
+            .create(
+                SHOW,
+                &self.stage.audience,
+                &offer,
+                asked,
+                None,
+                Instant::now(),
+            )
             .unwrap();
         player.session = answer.session_id;
         player.answer = answer.sdp;
@@ -405,7 +412,7 @@ fn a_viewer_of_another_engine_gets_the_newest_group_and_then_live_byte_for_byte(
     let show = house.stage.show.lock().unwrap();
     assert!(player.sound().values().eq(show.sound.iter()));
     drop(show);
-    assert_eq!(house.stage.audience.viewers(), 1);
+    assert_eq!(house.stage.audience.turnout().waiting, 1);
     let times = |of: fn(&Times) -> &Histogram| house.sum(|c| of(&c.times).counts().sum());
     assert_eq!(
         [
@@ -516,12 +523,12 @@ fn the_waiting_room_stands_until_a_host_comes_and_a_delete_ends_it() {
     let house = House::open(1);
     let mut player = house.join();
     player.live_until("connected", |player| player.connected);
-    player.live_until("counted", |_| house.stage.audience.viewers() == 1);
+    player.live_until("counted", |_| house.stage.audience.turnout().waiting == 1);
     assert!(player.packets.is_empty());
     house.stage.frame(true, 3);
     player.live_until("the first picture", |player| player.video().len() == 4);
     house.whep.delete(&player.session).unwrap();
-    player.live_until("gone", |_| house.stage.audience.viewers() == 0);
+    player.live_until("gone", |_| house.stage.audience.turnout().waiting == 0);
     player.live_until("closed", |player| player.closed);
     assert_eq!(house.shards.sessions(), 0);
     assert!(house.stage.show.lock().unwrap().subscribed.is_empty());
@@ -578,7 +585,7 @@ fn after_an_ice_restart_from_another_address_the_session_goes_on_whichever_socke
             player.video().len() >= before + 5
         });
         assert_eq!(
-            house.stage.audience.total(),
+            house.sum(|counters| count(&counters.viewers_opened)),
             1,
             "the same viewer, round {round}"
         );
@@ -612,7 +619,14 @@ fn more_sessions_than_allowed_are_refused_with_a_time_to_come_back() {
     let (_, offer, _) = Player::offer();
     let refused = house
         .whep
-        .create(SHOW, &house.stage.audience, &offer, None, Instant::now())
+        .create(
+            SHOW,
+            &house.stage.audience,
+            &offer,
+            None,
+            None,
+            Instant::now(),
+        )
         .unwrap_err();
     assert!(matches!(refused, whep::Error::Full));
     assert!(refused.retry_after().is_some());
@@ -633,7 +647,7 @@ fn more_to_send_than_allowed_is_refused_until_somebody_leaves() {
         let audience = &house.stage.audience;
         house
             .whep
-            .create(SHOW, audience, &offer, None, Instant::now())
+            .create(SHOW, audience, &offer, None, None, Instant::now())
     };
     house.stage.audience.sends(Some(4_000_000));
     let first = create().unwrap();

@@ -8,7 +8,7 @@ use zongzi_webrtc::ice;
 use zongzi_webrtc::peer::Peer;
 use zongzi_webrtc::{sdp, srtp};
 
-use crate::hub::Audience;
+use crate::hub::Visit;
 
 use super::Session;
 use super::session::Newcomer;
@@ -36,8 +36,8 @@ pub(super) struct Viewer {
     pub(super) egress: Option<Egress>,
     /// Where to.
     pub(super) path: Option<Path>,
-    /// Where he was counted, to be counted out again.
-    pub(super) audience: Option<Arc<Audience>>,
+    /// Where he is counted, as long as this is held.
+    pub(super) visit: Option<Visit>,
     /// He is on the list of those who are not at live.
     pub(super) catching_up: bool,
     /// How far his join has come.
@@ -85,7 +85,7 @@ impl Viewers {
             peer: newcomer.peer,
             egress: None,
             path: None,
-            audience: None,
+            visit: None,
             catching_up: false,
             join: Join::default(),
             streams: Some(Streams {

@@ -17,7 +17,7 @@ use zongzi_webrtc::peer::Peer;
 use zongzi_webrtc::rtp::Ssrc;
 use zongzi_webrtc::sdp::{self, Fragment, Offer};
 
-use crate::hub::Audience;
+use crate::hub::{Audience, ViewerId};
 use crate::shard::{BroadcastId, Change, Control, Links, Newcomer, Session, Sessions, Shards};
 use crate::viewer::Seeds;
 
@@ -71,8 +71,9 @@ impl Whep {
     }
 
     /// Answers an offer: the session stands, and waits for the viewer's ICE and DTLS. The broadcast need not have a
-    /// host yet. `audience` is where its viewers are counted: it says what one more will be sent. `asked_at` is the address of ours that the request came to, if known: it tells whether loopback
-    /// candidates are of use.
+    /// host yet. `audience` is where its viewers are counted: it says what one more will be sent. `asked_at` is the
+    /// address of ours that the request came to, if known: it tells whether loopback candidates are of use. `viewer` is
+    /// who asks, where a playback token says it: his sessions count as one unique viewer.
     ///
     /// # Errors
     /// When the offer can't be answered, or there are as many sessions as there may be.
@@ -82,6 +83,7 @@ impl Whep {
         audience: &Arc<Audience>,
         offer: &str,
         asked_at: Option<SocketAddr>,
+        viewer: Option<ViewerId>,
         now: Instant,
     ) -> Result<Answer, Error> {
         self.sessions.admits(audience)?;
@@ -119,7 +121,7 @@ impl Whep {
             remote_ufrag: offer.credentials.ufrag,
         };
         let session_id = hex(&random::<16>()?);
-        let session = Session::new(session_id.clone(), broadcast, now, newcomer);
+        let session = Session::new(session_id.clone(), broadcast, now, viewer, newcomer);
         self.sessions
             .insert(session, &credentials.ufrag, audience)?;
         Ok(Answer {

@@ -201,8 +201,8 @@ impl Sources {
         let live = self.hub.live().into_iter();
         live.map(|status| metrics::LiveChannel {
             channel: status.channel.to_string(),
-            viewers: status.viewers,
-            viewers_peak: status.viewers_peak,
+            viewers: status.audience.viewers,
+            viewers_peak: status.audience.peak,
             host: status.state == State::Live,
             since: status.since,
         })

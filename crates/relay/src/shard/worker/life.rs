@@ -83,10 +83,9 @@ impl Worker {
                     add(&self.counters.viewers_opened, 1);
                     if let Some(channel) = channel {
                         channel.viewers.push(key);
-                        viewer.audience = channel.audience.clone();
-                        if let Some(audience) = &viewer.audience {
-                            audience.enter();
-                        }
+                        let audience = channel.audience.as_ref();
+                        let who = viewer.session.viewer;
+                        viewer.visit = audience.map(|audience| audience.enter(PROTOCOL, who));
                         tracing::debug!(
                             viewer = key.0,
                             broadcast = viewer.session.broadcast.0,
@@ -221,9 +220,7 @@ impl Worker {
         self.sessions.end(&viewer.session);
         self.counters.closed(why);
         let broadcast = viewer.session.broadcast;
-        if let Some(audience) = &viewer.audience {
-            audience.leave();
-        }
+        drop(viewer.visit.take());
         if let Some(channel) = self.broadcasts.get_mut(&broadcast) {
             if viewer.egress.is_some() {
                 channel.viewers.retain(|other| *other != key);
@@ -287,6 +284,8 @@ fn transport_path(path: ice::Path) -> Path {
     }
 }
 
+/// What viewers of a shard speak, where they are counted.
+const PROTOCOL: &str = "webrtc";
 /// A session that is not connected after this is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// A round trip that a report tells and nobody can have: its clock is wrong, or it lies.

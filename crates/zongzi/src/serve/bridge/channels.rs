@@ -79,12 +79,20 @@ fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
         });
         named.collect()
     });
+    let waiting = status.map_or(0, |status| status.audience.waiting);
+    // What the last broadcast had is not told as the present one's.
+    let turnout = present.map(|status| status.audience.clone());
+    let turnout = turnout.unwrap_or_default();
     ChannelStatus {
         channel: channel.name.to_string(),
         title: channel.title.to_string(),
         state,
-        // Whoever is connected while there is no broadcast waits, and is no viewer of it.
-        viewers: present.map_or(0, |status| status.viewers),
+        viewers: turnout.viewers,
+        viewers_by_protocol: turnout.by_protocol,
+        viewers_peak: turnout.peak,
+        viewers_total: turnout.total,
+        viewers_unique: turnout.unique,
+        waiting,
         since: present.and_then(|status| status.since).map(Into::into),
         codecs: codecs.unwrap_or_default(),
         // The missing picture weighs more than the missing sound.

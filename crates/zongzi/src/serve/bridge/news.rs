@@ -135,7 +135,7 @@ impl News {
         let last = self
             .hub
             .status(&channel)
-            .map_or(0, |status| status.viewers_peak);
+            .map_or(0, |status| status.audience.peak);
         self.events.emit(What::BroadcastEnded {
             channel,
             broadcast: run.id,
@@ -151,7 +151,7 @@ impl News {
             let Some(run) = self.live.get_mut(&status.channel) else {
                 continue;
             };
-            if let Some(viewers) = run.new_peak(status.viewers_peak, now) {
+            if let Some(viewers) = run.new_peak(status.audience.peak, now) {
                 self.events.emit(What::ViewersPeak {
                     channel: status.channel,
                     broadcast: run.id.clone(),

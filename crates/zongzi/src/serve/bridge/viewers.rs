@@ -66,7 +66,7 @@ impl Sessions for Viewers {
         let local = offer.connection.map(|connection| connection.local);
         let answer = self
             .whep
-            .create(broadcast, &audience, &offer.sdp, local, asked)
+            .create(broadcast, &audience, &offer.sdp, local, None, asked)
             .map_err(refusal)?;
         let session: SessionId = answer
             .session_id

@@ -2,7 +2,7 @@
 
 /** Codes for which there is no picture at all; with the others it plays, and they are a remark beside it. */
 const NO_PICTURE = ["hevc", "av1", "video_codec"];
-const LESS = ["audio_codec", "he_aac", "keyframes_only", "reduced_frame_rate"];
+const LESS = ["audio_codec", "he_aac", "keyframes_only", "reduced_frame_rate", "upload_stalls"];
 /** So many attempts in a row without a connection are the network's fault, as far as one can tell from here. */
 const UNREACHABLE_MAX = 3;
 
@@ -42,7 +42,7 @@ export function view(model) {
     return { state: "connecting", text: model.crowd ? "crowd" : "connecting" };
   }
   switch (model.status?.state) {
-    case "live": return { state: "connecting", text: "connecting" };
+    case "live": return reason === "no_keyframe" ? { state: "waiting", text: reason } : { state: "connecting", text: "connecting" };
     case "interrupted": return { state: "waiting", text: "interrupted" };
     default: return { state: "waiting", text: "waiting" };
   }

@@ -50,11 +50,17 @@ test("what can't be played is said instead of a black picture", () => {
 });
 
 test("a picture without sound, or less smooth, plays, and says why", () => {
-  for (const reason of ["audio_codec", "he_aac", "keyframes_only", "reduced_frame_rate"]) {
+  for (const reason of ["audio_codec", "he_aac", "keyframes_only", "reduced_frame_rate", "upload_stalls"]) {
     const seen = view({ ...fresh, ...connected, picture: true, status: { state: "live", reason } });
     assert.deepEqual(seen, { state: "live", text: "live", note: reason });
   }
   assert.equal(view({ ...fresh, ...connected, sound: true }).note, "sound_only");
+});
+
+test("who waits for a keyframe is told, and who has a picture is not", () => {
+  const status = { state: "live", reason: "no_keyframe" };
+  check({ ...connected, status }, "waiting", "no_keyframe");
+  check({ ...connected, picture: true, status }, "live", "live");
 });
 
 test("every refusal has its words", () => {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod advice;
 pub mod groups;
 pub mod hub;
 pub mod packetize;

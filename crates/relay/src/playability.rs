@@ -1,8 +1,6 @@
 //! Recognises in a host's tracks what WebRTC viewers can't play, or not in full, so that it is said instead of shown as
 //! a black or stuttering picture.
 
-use std::fmt;
-
 use zongzi_media::{Codec, Kind, h264};
 
 /// Why a track can't be played over WebRTC, or not in full.
@@ -62,58 +60,6 @@ impl Reason {
             Self::AudioCodec(_) | Self::HeAac => Severity::NoSound,
             Self::KeyframesOnly => Severity::SlideShow,
             Self::ReducedFrameRate => Severity::FewerPictures,
-        }
-    }
-
-    /// The OBS setting that mends it, for the log.
-    pub fn obs_hint(self) -> &'static str {
-        match self {
-            Self::ReducedFrameRate | Self::KeyframesOnly => {
-                "in OBS: Settings > Output > Output Mode Advanced > Streaming: with x264 write bframes=0 into \
-                 'x264 Options' (or choose Tune zerolatency); with a hardware encoder set 'Max B-frames' to 0"
-            }
-            Self::Hevc | Self::Av1 | Self::VideoCodec(_) => {
-                "in OBS: Settings > Output > Streaming > Video Encoder: choose x264 or a hardware H.264 encoder"
-            }
-            Self::VideoFormat => {
-                "in OBS: Settings > Advanced > Color Format: choose NV12 (8-bit, 4:2:0), and Profile high, main or \
-                 baseline under Settings > Output"
-            }
-            Self::AudioCodec(_) => {
-                "in OBS: Settings > Output > Streaming > Audio Encoder: choose an AAC encoder"
-            }
-            Self::HeAac => {
-                "in OBS: Settings > Output > Audio: choose 96 kb/s or more, and an AAC encoder that is not HE-AAC"
-            }
-        }
-    }
-}
-
-impl Severity {
-    /// What it means for viewers, for the log.
-    pub fn loss(self) -> &'static str {
-        match self {
-            Self::NoPicture => "viewers get no picture",
-            Self::NoSound => "viewers get no sound",
-            Self::SlideShow => "viewers get a slide show",
-            Self::FewerPictures => "viewers get fewer pictures than the host sends",
-        }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Hevc => f.write_str("the video is HEVC"),
-            Self::Av1 => f.write_str("the video is AV1"),
-            Self::VideoCodec(name) => write!(f, "the video codec is {name}"),
-            Self::VideoFormat => f.write_str("the video is not 8-bit 4:2:0"),
-            Self::AudioCodec(name) => write!(f, "the audio codec is {name}"),
-            Self::HeAac => f.write_str("the audio is HE-AAC"),
-            Self::ReducedFrameRate => f.write_str("the video has B-frames, which are left out"),
-            Self::KeyframesOnly => f.write_str(
-                "the video has B-frames that other pictures need, little more than keyframes is left",
-            ),
         }
     }
 }

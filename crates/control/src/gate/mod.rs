@@ -89,6 +89,17 @@ impl<S: Store + Clone> KeyGate<S> {
     /// # Errors
     /// When it opens nothing.
     pub async fn check(&self, key: &str, peer: IpAddr) -> Result<Admitted, Refusal> {
+        let admitted = self.look(key, peer).await?;
+        self.note_use(admitted.key.clone());
+        Ok(admitted)
+    }
+
+    /// [`KeyGate::check`] for somebody who only wants to know how the channel stands: the key counts as shown, not as
+    /// used.
+    ///
+    /// # Errors
+    /// When it opens nothing.
+    pub async fn look(&self, key: &str, peer: IpAddr) -> Result<Admitted, Refusal> {
         let now = Instant::now();
         let refused_for = self.throttle().refused_for(peer, now);
         if let Some(wait) = refused_for {
@@ -98,7 +109,6 @@ impl<S: Store + Clone> KeyGate<S> {
         match self.look_up(key.trim()).await {
             Ok(Some((key, channel))) => {
                 self.good.fetch_add(1, Relaxed);
-                self.note_use(key.clone());
                 Ok(Admitted { key, channel })
             }
             Ok(None) => {

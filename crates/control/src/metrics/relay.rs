@@ -72,6 +72,22 @@ pub(super) fn hub(page: &mut Page, hub: &Hub) {
         "Jumps of hosts' timestamps, put right.",
         hub.timestamp_jumps,
     );
+    let by_code = |counts: &[(&'static str, u64)]| {
+        let counts = counts.iter();
+        counts
+            .map(|(code, count)| ([("advisory", *code)], *count))
+            .collect::<Vec<_>>()
+    };
+    page.counts(
+        "zongzi_relay_advisories_raised_total",
+        "Advisories to hosts raised, by code.",
+        by_code(&hub.advisories_raised),
+    );
+    page.counts(
+        "zongzi_relay_advisories_cleared_total",
+        "Advisories to hosts cleared, by code; those that hold are the difference.",
+        by_code(&hub.advisories_cleared),
+    );
 }
 
 pub(super) fn viewers(page: &mut Page, shards: &Shards) {

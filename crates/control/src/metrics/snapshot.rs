@@ -79,6 +79,10 @@ pub struct Hub {
     pub group_overruns: u64,
     /// Jumps of hosts' timestamps.
     pub timestamp_jumps: u64,
+    /// Advisories raised, by code.
+    pub advisories_raised: Vec<(&'static str, u64)>,
+    /// Advisories cleared, by code.
+    pub advisories_cleared: Vec<(&'static str, u64)>,
 }
 
 /// Tracks that are made from other tracks.

@@ -25,6 +25,8 @@ fn full() -> Snapshot {
             publications_opened: 5,
             publications_closed: 3,
             refused: vec![("busy", 1)],
+            advisories_raised: vec![("b_frames", 2)],
+            advisories_cleared: vec![("b_frames", 1)],
             ..Hub::default()
         },
         shards: Shards {

@@ -1,11 +1,15 @@
-//! The public JSON of a channel, and its changes as server-sent events.
+//! The public JSON of a channel, its changes as server-sent events, and what its host may know besides.
 
 mod events;
 mod handlers;
+mod host;
 mod status;
 
 pub(crate) use handlers::look_up;
 pub use handlers::router;
+pub use host::{
+    Advisory, HostStatus, HostTrack, Hosts, KeyRefused, Languages, router as host_router,
+};
 pub use status::{ChannelStatus, Reason, State};
 
 /// The channels as the public may see them.

@@ -65,6 +65,10 @@ pub enum Reason {
     ReducedFrameRate,
     /// The video has B-frames that nearly all other pictures need: viewers get little more than the keyframes.
     KeyframesOnly,
+    /// No keyframe has come for long: who joins waits for a picture.
+    NoKeyframe,
+    /// The host's upload stops again and again: the picture freezes.
+    UploadStalls,
 }
 
 impl Reason {
@@ -78,6 +82,8 @@ impl Reason {
             Self::HeAac => "he_aac",
             Self::ReducedFrameRate => "reduced_frame_rate",
             Self::KeyframesOnly => "keyframes_only",
+            Self::NoKeyframe => "no_keyframe",
+            Self::UploadStalls => "upload_stalls",
         }
     }
 }

@@ -97,7 +97,10 @@ async fn the_json_says_what_everyone_may_know() {
 
 #[tokio::test]
 async fn reasons_are_sent_under_their_code() {
-    use Reason::{AudioCodec, Av1, HeAac, Hevc, KeyframesOnly, ReducedFrameRate, VideoCodec};
+    use Reason::{
+        AudioCodec, Av1, HeAac, Hevc, KeyframesOnly, NoKeyframe, ReducedFrameRate, UploadStalls,
+        VideoCodec,
+    };
     for reason in [
         Hevc,
         Av1,
@@ -106,6 +109,8 @@ async fn reasons_are_sent_under_their_code() {
         HeAac,
         ReducedFrameRate,
         KeyframesOnly,
+        NoKeyframe,
+        UploadStalls,
     ] {
         assert_eq!(serde_json::json!(reason), reason.as_str());
     }

@@ -1,3 +1,4 @@
+mod advise;
 mod order;
 mod reencode;
 
@@ -14,6 +15,7 @@ use super::bitrate::Bitrate;
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
 use super::status::State;
+use crate::advice::{Advice, Advisory};
 use crate::groups::{Bounds, Groups, Pushed};
 use crate::packetize::{self, Batch, h264};
 use crate::playability::{self, Reason, same_headers};
@@ -45,6 +47,7 @@ pub(super) struct Broadcast {
     video: Video,
     audio: Audio,
     bitrate: Bitrate,
+    advice: Advice,
     counts: Counts,
     outputs: VecDeque<Output>,
 }
@@ -168,6 +171,7 @@ impl Broadcast {
                 renditions: 0,
             },
             bitrate: Bitrate::default(),
+            advice: Advice::default(),
             counts: Counts::default(),
             outputs: VecDeque::new(),
         }
@@ -178,6 +182,7 @@ impl Broadcast {
         self.leave = None;
         self.timeline.restart();
         self.forget_host();
+        self.advice.host_arrived();
         let what = match self.state {
             State::Waiting => What::Started,
             State::Interrupted => What::Resumed,
@@ -194,6 +199,7 @@ impl Broadcast {
         }
         self.stop_rendition();
         self.stop_reencode();
+        self.advice.host_left();
         self.state = State::Interrupted;
         let grace = match finish {
             Finish::Orderly => self.grace_orderly,
@@ -269,6 +275,7 @@ impl Broadcast {
                 Finish::Lost => EndReason::HostLost,
             });
         }
+        self.judge_host(now);
     }
 
     /// What to do next; to be asked after every other call until it has nothing more.
@@ -278,7 +285,8 @@ impl Broadcast {
 
     /// When [`Broadcast::timeout`] is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.leave.map(|(_, at)| at)
+        let leave = self.leave.map(|(_, at)| at);
+        leave.into_iter().chain(self.advice.poll_timeout()).min()
     }
 
     pub(super) fn state(&self) -> State {
@@ -398,8 +406,13 @@ impl Broadcast {
             Kind::Video => self.counts.video_frames += 1,
             Kind::Audio => self.counts.audio_frames += 1,
         }
+        self.advise_on(now, kind, &frame);
+        let jumps = self.timeline.jumps();
         // Frames of tracks that are not played count for the timeline, too: it is the publication's.
         self.timeline.place(now, &mut frame);
+        if self.timeline.jumps() > jumps {
+            self.advice.jumped(now);
+        }
         if self
             .plays(kind)
             .is_none_or(|played| played.id != frame.track)
@@ -607,6 +620,7 @@ impl Broadcast {
         for kind in [Kind::Video, Kind::Audio] {
             self.set_reason(kind, None);
         }
+        self.end_advice();
         self.state = State::Waiting;
         self.send_all(&FromHub::Ended { broadcast: self.id });
         self.event(What::Ended(reason));
@@ -635,10 +649,10 @@ impl Broadcast {
         }
         let before = std::mem::replace(place, reason);
         if let Some(before) = before {
-            self.event(What::AdvisoryCleared(before));
+            self.event(What::AdvisoryCleared(Advisory::Unplayable(before)));
         }
         if let Some(reason) = reason {
-            self.event(What::AdvisoryRaised(reason));
+            self.event(What::AdvisoryRaised(Advisory::Unplayable(reason)));
         }
     }
 

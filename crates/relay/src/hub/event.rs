@@ -1,7 +1,7 @@
 use zongzi_media::ChannelName;
 
 use super::host::Ended;
-use crate::playability::Reason;
+use crate::advice::Advisory;
 use crate::shard::BroadcastId;
 
 /// Something that happened to a broadcast, for hooks, public event streams and logs.
@@ -29,10 +29,10 @@ pub enum What {
     TakenOver,
     /// `broadcast.ended`: for good.
     Ended(EndReason),
-    /// `advisory.raised`: viewers can't play something the host sends.
-    AdvisoryRaised(Reason),
+    /// `advisory.raised`: something the host sends costs viewers something.
+    AdvisoryRaised(Advisory),
     /// `advisory.cleared`: it is no longer so.
-    AdvisoryCleared(Reason),
+    AdvisoryCleared(Advisory),
     /// What the host sends has changed: tracks, codecs, picture size.
     TracksChanged,
 }

@@ -23,7 +23,7 @@ pub use event::{EndReason, Event, What};
 pub use host::{Ended, Finish, Host, Media, Refused, Takeover};
 pub use link::ShardLink;
 pub use publication::Publication;
-pub use status::{HostStatus, State, Status, TrackStatus};
+pub use status::{HostStatus, Raised, State, Status, TrackStatus};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -111,6 +111,10 @@ pub struct HubCounts {
     pub group_overruns: u64,
     /// Jumps of hosts' timestamps.
     pub timestamp_jumps: u64,
+    /// Advisories raised, by [`crate::advice::Advisory::code`]; all codes are there.
+    pub advisories_raised: BTreeMap<&'static str, u64>,
+    /// Advisories cleared.
+    pub advisories_cleared: BTreeMap<&'static str, u64>,
     /// Messages lost because a shard's queue was full.
     pub shard_queue_full: u64,
     /// Renditions' own counters.
@@ -271,6 +275,8 @@ impl Hub {
             frames_broken: read(&totals.broken),
             group_overruns: read(&totals.overruns),
             timestamp_jumps: read(&totals.jumps),
+            advisories_cleared: totals.cleared.read(),
+            advisories_raised: totals.raised.read(),
             shard_queue_full: read(&totals.shard_full),
             renditions: self.shared.pool.counts(),
         }
@@ -470,6 +476,7 @@ impl Channel {
             host: face.host,
             tracks: face.tracks,
             reasons: face.reasons,
+            advisories: face.advisories,
             audience: self.desk.audience.turnout(),
         }
     }

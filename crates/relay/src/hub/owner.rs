@@ -13,7 +13,8 @@ use super::event::{Event, What};
 use super::host::{Ended, Finish, Host};
 use super::link::ShardLink;
 use super::publication::{Feed, Queued};
-use super::status::{HostStatus, State, TrackStatus};
+use super::status::{HostStatus, Raised, State, TrackStatus};
+use crate::advice::{Advisory, Language};
 use crate::playability::Reason;
 use crate::rendition::{Handle, Made, Pool, Renditions, VideoMade, VideoRendition};
 use crate::shard::{BroadcastId, ShardId};
@@ -82,6 +83,7 @@ pub(super) struct Face {
     pub(super) host: Option<HostStatus>,
     pub(super) tracks: Vec<TrackStatus>,
     pub(super) reasons: Vec<Reason>,
+    pub(super) advisories: Vec<Raised>,
 }
 
 /// Sums over all broadcasts since the start of the process.
@@ -98,7 +100,30 @@ pub(super) struct Totals {
     pub(super) broken: AtomicU64,
     pub(super) overruns: AtomicU64,
     pub(super) jumps: AtomicU64,
+    pub(super) raised: ByCode,
+    pub(super) cleared: ByCode,
     pub(super) shard_full: AtomicU64,
+}
+
+/// A count for each code of [`Advisory::CODES`].
+#[derive(Debug, Default)]
+pub(super) struct ByCode([AtomicU64; Advisory::CODES.len()]);
+
+impl ByCode {
+    pub(super) fn read(&self) -> BTreeMap<&'static str, u64> {
+        let counts = Advisory::CODES.into_iter().zip(&self.0);
+        counts
+            .map(|(code, count)| (code, count.load(Ordering::Relaxed)))
+            .collect()
+    }
+
+    fn count(&self, advisory: Advisory) {
+        let code = advisory.code();
+        let all = Advisory::CODES.into_iter().zip(&self.0);
+        for (_, count) in all.filter(|(name, _)| *name == code) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Desk {
@@ -275,6 +300,17 @@ impl Owner {
                 face.host = None;
                 self.desk.audience.end();
             }
+            What::AdvisoryRaised(advisory) => {
+                self.totals.raised.count(advisory);
+                face.advisories.push(Raised {
+                    advisory,
+                    since: SystemTime::now(),
+                });
+            }
+            What::AdvisoryCleared(advisory) => {
+                self.totals.cleared.count(advisory);
+                face.advisories.retain(|raised| raised.advisory != advisory);
+            }
             _ => {}
         }
         drop(face);
@@ -300,16 +336,19 @@ impl Owner {
             What::Ended(reason) => {
                 tracing::info!(%channel, broadcast, reason = reason.code(), "broadcast ended");
             }
-            What::AdvisoryRaised(reason) => tracing::info!(
-                %channel,
-                broadcast,
-                reason = reason.code(),
-                hint = reason.obs_hint(),
-                "{}: {reason}",
-                reason.severity().loss()
-            ),
-            What::AdvisoryCleared(reason) => {
-                tracing::info!(%channel, broadcast, reason = reason.code(), "viewers get it whole again");
+            What::AdvisoryRaised(advisory) => {
+                let words = advisory.words(Language::English);
+                tracing::info!(
+                    %channel,
+                    broadcast,
+                    reason = advisory.code(),
+                    effect = words.effect,
+                    setting = words.setting,
+                    "advisory raised"
+                );
+            }
+            What::AdvisoryCleared(advisory) => {
+                tracing::info!(%channel, broadcast, reason = advisory.code(), "advisory cleared");
             }
             What::TracksChanged => {
                 for track in self.core.tracks() {

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use zongzi_media::{ChannelName, Codec, Kind, Track};
 
 use super::audience::Turnout;
+use crate::advice::Advisory;
 use crate::playability::Reason;
 use crate::shard::BroadcastId;
 
@@ -49,8 +50,19 @@ pub struct Status {
     pub tracks: Vec<TrackStatus>,
     /// What viewers can't play of it, and why.
     pub reasons: Vec<Reason>,
+    /// What the host should know, what viewers can't play included; the oldest first.
+    pub advisories: Vec<Raised>,
     /// Its viewers.
     pub audience: Turnout,
+}
+
+/// An advisory that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raised {
+    /// What.
+    pub advisory: Advisory,
+    /// Since when.
+    pub since: SystemTime,
 }
 
 /// The host of a broadcast, for operators; not for the public.

@@ -11,8 +11,6 @@ fn codecs_are_told_by_name_and_by_what_viewers_miss() {
     let check = |codec: &Codec, code: &str, severity| {
         let reason = of_codec(codec).unwrap();
         assert_eq!((reason.code(), reason.severity()), (code, severity));
-        assert!(reason.obs_hint().starts_with("in OBS: Settings"));
-        assert!(!reason.to_string().is_empty());
     };
     check(&Codec::Hevc, "hevc", Severity::NoPicture);
     check(&Codec::Av1, "av1", Severity::NoPicture);
@@ -65,8 +63,4 @@ fn fewer_pictures_weigh_less_than_no_sound_and_no_sound_less_than_no_picture() {
         codes,
         ["hevc", "he_aac", "keyframes_only", "reduced_frame_rate"]
     );
-    for reason in &reasons[2..] {
-        assert!(reason.obs_hint().contains("bframes=0"));
-        assert!(reason.to_string().contains("B-frames"));
-    }
 }

@@ -98,6 +98,8 @@ impl Sources {
             frames_broken: counts.frames_broken,
             group_overruns: counts.group_overruns,
             timestamp_jumps: counts.timestamp_jumps,
+            advisories_raised: counts.advisories_raised.into_iter().collect(),
+            advisories_cleared: counts.advisories_cleared.into_iter().collect(),
         }
     }
 

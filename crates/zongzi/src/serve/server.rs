@@ -16,7 +16,9 @@ use zongzi_relay::hub::Hub;
 use zongzi_relay::shard::{Shards, Source};
 
 use super::announce::{FirstStart, Listening};
-use super::bridge::{Catalog, Door, News, Programme, Rejections, Stage, Transcoders, Viewers};
+use super::bridge::{
+    Backstage, Catalog, Door, News, Programme, Rejections, Stage, Transcoders, Viewers,
+};
 use super::metrics::{Sources, StoreSource};
 use super::reach::Reach;
 use super::video::Workers;
@@ -133,7 +135,8 @@ impl Server {
         tasks.spawn(news.run(stopped(stopping.clone())));
 
         let rejections = Arc::new(Rejections::new(events));
-        let door = Arc::new(Door::new(control.gate(), Arc::clone(&rejections)));
+        let gate = Arc::new(control.gate());
+        let door = Arc::new(Door::new(Arc::clone(&gate), Arc::clone(&rejections)));
         let stage = Arc::new(Stage::new(hub.clone(), catalog.clone(), rejections));
         let ingest = Arc::new(rtmp::Server::new(
             settings.rtmp.ingest_settings(),
@@ -168,6 +171,7 @@ impl Server {
             sessions: Arc::new(viewers),
             whep_counters,
             channels: Arc::new(Programme::new(catalog, hub.clone())),
+            hosts: Arc::new(Backstage::new(gate, hub.clone())),
             assets: assets::assets(),
             origins: settings.http.origins(),
             ready: ready.clone(),

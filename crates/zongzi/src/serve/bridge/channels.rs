@@ -5,6 +5,7 @@ use zongzi_control::store::Sqlite;
 use zongzi_control::watch::Directory;
 use zongzi_http::public::{self, ChannelStatus, Unavailable};
 use zongzi_media::ChannelName;
+use zongzi_relay::advice::Advisory;
 use zongzi_relay::hub::{self, Hub, Status, Takeover};
 use zongzi_relay::playability::Reason;
 
@@ -64,11 +65,7 @@ impl public::Channels for Programme {
 }
 
 fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
-    let state = match status.map(|status| status.state) {
-        None | Some(hub::State::Waiting) => public::State::Offline,
-        Some(hub::State::Live) => public::State::Live,
-        Some(hub::State::Interrupted) => public::State::Interrupted,
-    };
+    let state = state(status);
     let present = status.filter(|_| state != public::State::Offline);
     let codecs = present.map(|status| {
         let named = status.tracks.iter().map(|track| {
@@ -95,16 +92,30 @@ fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
         waiting,
         since: present.and_then(|status| status.since).map(Into::into),
         codecs: codecs.unwrap_or_default(),
-        // The missing picture weighs more than the missing sound.
-        reason: present.and_then(|status| {
-            status
-                .reasons
-                .iter()
-                .min_by_key(|reason| reason.severity())
-                .copied()
-                .map(public_reason)
-        }),
+        reason: present.and_then(reason),
     }
+}
+
+pub(super) fn state(status: Option<&Status>) -> public::State {
+    match status.map(|status| status.state) {
+        None | Some(hub::State::Waiting) => public::State::Offline,
+        Some(hub::State::Live) => public::State::Live,
+        Some(hub::State::Interrupted) => public::State::Interrupted,
+    }
+}
+
+/// The one that weighs most: a missing picture before missing sound, and what viewers miss before what they wait for.
+fn reason(status: &Status) -> Option<public::Reason> {
+    let missing = status.reasons.iter().min_by_key(|reason| reason.severity());
+    let raised = |advisory| {
+        let all = &mut status.advisories.iter();
+        all.any(|raised| raised.advisory == advisory)
+    };
+    missing
+        .copied()
+        .map(public_reason)
+        .or_else(|| raised(Advisory::NoKeyframe).then_some(public::Reason::NoKeyframe))
+        .or_else(|| raised(Advisory::UploadStalls).then_some(public::Reason::UploadStalls))
 }
 
 fn public_reason(reason: Reason) -> public::Reason {

@@ -10,12 +10,12 @@ use super::Rejections;
 /// The gate of the control plane, as ingest asks for it.
 #[derive(Debug)]
 pub(crate) struct Door<S> {
-    gate: KeyGate<S>,
+    gate: Arc<KeyGate<S>>,
     rejections: Arc<Rejections>,
 }
 
 impl<S: Store + Clone> Door<S> {
-    pub(crate) fn new(gate: KeyGate<S>, rejections: Arc<Rejections>) -> Self {
+    pub(crate) fn new(gate: Arc<KeyGate<S>>, rejections: Arc<Rejections>) -> Self {
         Self { gate, rejections }
     }
 

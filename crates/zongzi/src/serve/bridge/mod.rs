@@ -1,6 +1,7 @@
 //! The seams between the crates that do not know each other, joined.
 
 mod channels;
+mod hosts;
 mod keys;
 mod news;
 mod publish;
@@ -9,6 +10,7 @@ mod renditions;
 mod viewers;
 
 pub(super) use channels::{Catalog, Programme};
+pub(super) use hosts::Backstage;
 pub(super) use keys::Door;
 pub(super) use news::News;
 pub(super) use publish::Stage;

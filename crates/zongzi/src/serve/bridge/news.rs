@@ -6,6 +6,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use zongzi_control::events::{BroadcastId, Events, Host, What};
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
+use zongzi_relay::advice::Language;
 use zongzi_relay::hub::{self, Event, Hub};
 
 /// Makes events of what happens in the hub.
@@ -91,17 +92,20 @@ impl News {
                         channel,
                         broadcast,
                     },
-                    hub::What::AdvisoryRaised(reason) => What::AdvisoryRaised {
+                    hub::What::AdvisoryRaised(advisory) => {
+                        let words = advisory.words(Language::English);
+                        What::AdvisoryRaised {
+                            channel,
+                            broadcast,
+                            advisory: advisory.code(),
+                            words: words.effect,
+                            hint: words.setting.to_owned(),
+                        }
+                    }
+                    hub::What::AdvisoryCleared(advisory) => What::AdvisoryCleared {
                         channel,
                         broadcast,
-                        advisory: reason.code(),
-                        words: format!("{}: {reason}", reason.severity().loss()),
-                        hint: reason.obs_hint().to_owned(),
-                    },
-                    hub::What::AdvisoryCleared(reason) => What::AdvisoryCleared {
-                        channel,
-                        broadcast,
-                        advisory: reason.code(),
+                        advisory: advisory.code(),
                     },
                     _ => return,
                 };

@@ -54,8 +54,8 @@ fn untouched_obs_is_shown_without_its_b_pictures_and_said() {
     assert_eq!(rig.core.reasons().count(), 0);
     assert_eq!(
         (
-            rig.said("AdvisoryRaised(ReducedFrameRate)"),
-            rig.said("AdvisoryCleared(ReducedFrameRate)"),
+            rig.said("AdvisoryRaised(Unplayable(ReducedFrameRate))"),
+            rig.said("AdvisoryCleared(Unplayable(ReducedFrameRate))"),
             rig.video().len()
         ),
         (1, 1, before + 3)

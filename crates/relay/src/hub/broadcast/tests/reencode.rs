@@ -81,7 +81,8 @@ fn the_first_viewer_starts_a_re_encode_and_is_switched_at_its_first_keyframe() {
     let (all, first) = (sequences(&rig), sequences(&rig)[0]);
     assert!(all.iter().copied().eq(first..first + all.len() as u64));
     assert_eq!(rig.core.reasons().count(), 0, "nothing is missing");
-    assert_eq!(rig.said("Advisory"), 0);
+    assert_eq!(rig.said("Unplayable"), 0);
+    assert_eq!(rig.said("AdvisoryRaised(BFrames)"), 1);
     // Who joins now gets its group.
     rig.act(|core, _| core.subscribe(ShardId(1)));
     assert_eq!(rig.said("ShardId(1) snapshot of 3"), 1);

@@ -77,7 +77,8 @@ impl Prometheus {
     pub fn values(&self, expression: &str) -> Result<Vec<f64>, String> {
         let path = format!("/api/v1/query?query={}", encoded(expression));
         let answer = self.get(&path);
-        let json: Value = serde_json::from_str(&answer.body).expect("Prometheus answers in JSON");
+        let json: Value =
+            serde_json::from_str(&answer.body).map_err(|error| format!("no JSON: {error}"))?;
         if json["status"] != "success" {
             return Err(json["error"].to_string());
         }

@@ -1,5 +1,6 @@
 //! The server under test.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -245,6 +246,27 @@ impl Server {
     /// Processes that it has started and that run.
     pub fn children(&self) -> usize {
         self.child_ids().len()
+    }
+
+    /// How far each of its threads, by name, and each process that it has started steps back for others (nice). Threads of
+    /// one name have one place.
+    pub fn nices(&self) -> BTreeMap<String, i32> {
+        let tasks = format!("/proc/{}/task", self.process.pid());
+        let tasks = std::fs::read_dir(tasks).expect("the server runs");
+        let tasks = tasks.filter_map(|task| Some(task.ok()?.path().join("stat")));
+        let children = self.child_ids().into_iter();
+        let children = children.map(|pid| format!("/proc/{pid}/stat").into());
+        let stats = tasks
+            .map(|path| (None, path))
+            .chain(children.map(|path: std::path::PathBuf| (Some("child"), path)));
+        stats
+            .filter_map(|(name, path)| {
+                let text = std::fs::read_to_string(path).ok()?;
+                let (start, rest) = text.rsplit_once(") ")?;
+                let name = name.unwrap_or(start.split_once('(')?.1).to_owned();
+                Some((name, rest.split(' ').nth(16)?.parse().ok()?))
+            })
+            .collect()
     }
 
     /// Kills the processes that it has started.

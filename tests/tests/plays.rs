@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use zongzi_tests::browser::{self, Browser};
 use zongzi_tests::ffmpeg::{Host, Publish};
 use zongzi_tests::reading::{self, Report, Track};
@@ -109,6 +109,22 @@ fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
     assert_eq!(server.status("demo")["reason"], Value::Null);
     assert_eq!(server.metric("zongzi_transcode_video_running"), 1.0);
     assert_eq!(server.children(), 1);
+    let video = &server.status("demo")["video"];
+    assert_eq!(video["rendition"], "reencoded");
+    assert_eq!(
+        (&video["width"], &video["half_rate"]),
+        (&json!(STOCK.size.0), &json!(false))
+    );
+    let cpu = server.metric("zongzi_transcode_video_cpu_seconds_total");
+    assert!(cpu > 0.5, "24 s of pictures for {cpu} s of CPU");
+    // Sound steps back for sending, and video encoded again for both.
+    let nices = server.nices();
+    let nice = |name: &str| {
+        let found = nices.iter().find(|(known, _)| known.starts_with(name));
+        *found.unwrap_or_else(|| panic!("no {name} in {nices:?}")).1
+    };
+    assert!(nice("rendition-") > nice("shard"), "{nices:?}");
+    assert!(nice("child") > nice("rendition-"), "{nices:?}");
     judge_order(&report);
     let ages = report.ages(&passed);
     let age = reading::median(&ages).expect("pictures were shown");
@@ -146,6 +162,8 @@ fn without_a_place_to_encode_again_all_but_the_b_pictures_play_and_that_is_said(
     watch(&mut browser, 20);
     let report = browser.report();
     assert_eq!(server.status("demo")["reason"], "reduced_frame_rate");
+    let video = &server.status("demo")["video"];
+    assert_eq!(video["rendition"], "without_b_frames");
     assert!(
         server.log().contains("bframes=0"),
         "the operator is told which setting changes it"

@@ -144,6 +144,11 @@ fn video(page: &mut Page, video: &VideoRenditions) {
             ([("result", "encoded")], video.encoded),
         ],
     );
+    page.float_counts(
+        "zongzi_transcode_video_cpu_seconds_total",
+        "CPU time used by the processes of video renditions, by user and kernel.",
+        [([], video.cpu.as_secs_f64())],
+    );
 }
 
 fn media_port(page: &mut Page, port: &MediaPort) {

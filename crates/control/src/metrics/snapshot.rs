@@ -117,6 +117,8 @@ pub struct VideoRenditions {
     pub broken: u64,
     /// Pictures encoded.
     pub encoded: u64,
+    /// CPU time used by their processes.
+    pub cpu: Duration,
 }
 
 /// The shards, which send to viewers.

@@ -28,6 +28,7 @@ impl Channels for Demo {
             waiting: 0,
             since: None,
             codecs: Vec::new(),
+            video: None,
             reason: None,
         }))
     }

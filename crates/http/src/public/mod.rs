@@ -10,7 +10,7 @@ pub use handlers::router;
 pub use host::{
     Advisory, HostStatus, HostTrack, Hosts, KeyRefused, Languages, router as host_router,
 };
-pub use status::{ChannelStatus, Reason, State};
+pub use status::{ChannelStatus, Reason, State, VideoStatus};
 
 /// The channels as the public may see them.
 pub trait Channels: Send + Sync + 'static {

@@ -29,8 +29,23 @@ pub struct ChannelStatus {
     pub since: Option<Timestamp>,
     /// The codecs of the present broadcast as RFC 6381 names, such as `avc1.64001f` and `mp4a.40.2`.
     pub codecs: Vec<String>,
+    /// Which video viewers of the present broadcast get; null while there is none.
+    pub video: Option<VideoStatus>,
     /// Why the present broadcast can't be played, or not in full. If there are several, the one that costs most.
     pub reason: Option<Reason>,
+}
+
+/// The video that viewers get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct VideoStatus {
+    /// `source` (the host's own), `without_b_frames` (what is left of it without them), or `reencoded`.
+    pub rendition: &'static str,
+    /// Shown width in pixels.
+    pub width: Option<u32>,
+    /// Shown height in pixels.
+    pub height: Option<u32>,
+    /// The server is too busy for more than every second picture.
+    pub half_rate: bool,
 }
 
 /// Whether a host is live.

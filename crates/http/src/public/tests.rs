@@ -47,6 +47,12 @@ fn live(viewers: u64) -> ChannelStatus {
         waiting: 0,
         since: Some(Timestamp::from_unix_ms(0)),
         codecs: vec!["avc1.64001f".to_owned(), "mp4a.40.2".to_owned()],
+        video: Some(VideoStatus {
+            rendition: "without_b_frames",
+            width: Some(1_280),
+            height: Some(720),
+            half_rate: false,
+        }),
         reason: Some(Reason::ReducedFrameRate),
     }
 }
@@ -90,6 +96,7 @@ async fn the_json_says_what_everyone_may_know() {
             "waiting": 0,
             "since": "1970-01-01T00:00:00.000Z",
             "codecs": ["avc1.64001f", "mp4a.40.2"],
+            "video": {"rendition": "without_b_frames", "width": 1280, "height": 720, "half_rate": false},
             "reason": "reduced_frame_rate",
         })
     );

@@ -14,7 +14,7 @@ use self::reencode::Reencode;
 use super::bitrate::Bitrate;
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
-use super::status::State;
+use super::status::{Playing, State};
 use crate::advice::{Advice, Advisory};
 use crate::groups::{Bounds, Groups, Pushed};
 use crate::packetize::{self, Batch, h264};
@@ -98,6 +98,8 @@ struct Video {
     reencode: Reencode,
     /// Of what the re-encode makes.
     made: Option<h264::Packetizer>,
+    /// What viewers get, as it was last said.
+    playing: Option<Playing>,
     /// Presentation time of the newest picture sent.
     newest: Option<MediaTime>,
     needs_keyframe: bool,
@@ -154,6 +156,7 @@ impl Broadcast {
                 source: Groups::new(bounds),
                 reencode: Reencode::default(),
                 made: None,
+                playing: None,
                 newest: None,
                 needs_keyframe: true,
                 playable: false,
@@ -299,6 +302,10 @@ impl Broadcast {
 
     pub(super) fn reasons(&self) -> impl Iterator<Item = Reason> {
         self.video.reason.into_iter().chain(self.audio.reason)
+    }
+
+    pub(super) fn playing(&self) -> Option<Playing> {
+        self.video.playing
     }
 
     pub(super) fn has_shards(&self) -> bool {
@@ -532,6 +539,7 @@ impl Broadcast {
     /// No more pictures, and nothing to join: the shards' caches are replaced by an empty one.
     fn stop_video(&mut self, reason: Reason) {
         self.video.groups.clear();
+        self.video.playing = None;
         self.send_all(&FromHub::Snapshot {
             broadcast: self.id,
             batches: Vec::new(),
@@ -621,6 +629,7 @@ impl Broadcast {
             self.set_reason(kind, None);
         }
         self.end_advice();
+        self.video.playing = None;
         self.state = State::Waiting;
         self.send_all(&FromHub::Ended { broadcast: self.id });
         self.event(What::Ended(reason));

@@ -35,6 +35,8 @@ pub enum What {
     AdvisoryCleared(Advisory),
     /// What the host sends has changed: tracks, codecs, picture size.
     TracksChanged,
+    /// Viewers get another rendition of the video, or it does more or less of its work.
+    RenditionChanged,
 }
 
 /// Why a broadcast ended.
@@ -60,6 +62,7 @@ impl What {
             Self::AdvisoryRaised(_) => "advisory.raised",
             Self::AdvisoryCleared(_) => "advisory.cleared",
             Self::TracksChanged => "broadcast.changed",
+            Self::RenditionChanged => "broadcast.rendition_changed",
         }
     }
 }

@@ -23,7 +23,7 @@ pub use event::{EndReason, Event, What};
 pub use host::{Ended, Finish, Host, Media, Refused, Takeover};
 pub use link::ShardLink;
 pub use publication::Publication;
-pub use status::{HostStatus, Raised, State, Status, TrackStatus};
+pub use status::{HostStatus, Playing, Raised, Rendition, State, Status, TrackStatus};
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -475,6 +475,7 @@ impl Channel {
             since: face.since,
             host: face.host,
             tracks: face.tracks,
+            playing: face.playing,
             reasons: face.reasons,
             advisories: face.advisories,
             audience: self.desk.audience.turnout(),

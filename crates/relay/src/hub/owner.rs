@@ -13,7 +13,7 @@ use super::event::{Event, What};
 use super::host::{Ended, Finish, Host};
 use super::link::ShardLink;
 use super::publication::{Feed, Queued};
-use super::status::{HostStatus, Raised, State, TrackStatus};
+use super::status::{HostStatus, Playing, Raised, State, TrackStatus};
 use crate::advice::{Advisory, Language};
 use crate::playability::Reason;
 use crate::rendition::{Handle, Made, Pool, Renditions, VideoMade, VideoRendition};
@@ -82,6 +82,7 @@ pub(super) struct Face {
     pub(super) since: Option<SystemTime>,
     pub(super) host: Option<HostStatus>,
     pub(super) tracks: Vec<TrackStatus>,
+    pub(super) playing: Option<Playing>,
     pub(super) reasons: Vec<Reason>,
     pub(super) advisories: Vec<Raised>,
 }
@@ -289,6 +290,7 @@ impl Owner {
         let mut face = lock(&self.desk.face);
         face.state = self.core.state();
         face.tracks = self.core.tracks().map(TrackStatus::of).collect();
+        face.playing = self.core.playing();
         face.reasons = self.core.reasons().collect();
         match what {
             What::Started => {
@@ -349,6 +351,13 @@ impl Owner {
             }
             What::AdvisoryCleared(advisory) => {
                 tracing::info!(%channel, broadcast, reason = advisory.code(), "advisory cleared");
+            }
+            What::RenditionChanged => {
+                if let Some(playing) = self.core.playing() {
+                    let (width, height) = playing.size.unwrap_or_default();
+                    let (rendition, half_rate) = (playing.rendition.code(), playing.half_rate);
+                    tracing::info!(%channel, broadcast, rendition, width, height, half_rate, "viewers get this video");
+                }
             }
             What::TracksChanged => {
                 for track in self.core.tracks() {

@@ -48,12 +48,47 @@ pub struct Status {
     pub host: Option<HostStatus>,
     /// What the host sends.
     pub tracks: Vec<TrackStatus>,
+    /// Which video viewers get; `None` while there is none.
+    pub playing: Option<Playing>,
     /// What viewers can't play of it, and why.
     pub reasons: Vec<Reason>,
     /// What the host should know, what viewers can't play included; the oldest first.
     pub advisories: Vec<Raised>,
     /// Its viewers.
     pub audience: Turnout,
+}
+
+/// The video that viewers get over WebRTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Playing {
+    /// What it is made of.
+    pub rendition: Rendition,
+    /// Shown width and height in pixels, where known.
+    pub size: Option<(u32, u32)>,
+    /// The machine is too slow for more than every second picture.
+    pub half_rate: bool,
+}
+
+/// Where a video comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rendition {
+    /// The host's own pictures, untouched.
+    Source,
+    /// The host's own pictures but for those that need reordering.
+    InOrder,
+    /// All pictures, encoded again.
+    Reencoded,
+}
+
+impl Rendition {
+    /// A stable word for JSON and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::InOrder => "without_b_frames",
+            Self::Reencoded => "reencoded",
+        }
+    }
 }
 
 /// An advisory that holds.

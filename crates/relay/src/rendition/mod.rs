@@ -81,8 +81,22 @@ pub enum VideoMade {
     Config(h264::Config),
     /// A picture with its presentation time on the broadcast's timeline, NAL units behind lengths of 4 bytes.
     Frame(Frame),
+    /// From here on it does so much.
+    Work(Work),
     /// It has ended by itself.
     GaveWay(GiveWay),
+}
+
+/// How much a video rendition makes: less where the machine is too slow for all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Work {
+    /// Every picture in its own size.
+    #[default]
+    Full,
+    /// Every picture at half the width and height.
+    HalfSize,
+    /// Every second picture, at half the width and height.
+    HalfRate,
 }
 
 /// Why a video rendition ended, or did not begin.
@@ -126,6 +140,9 @@ pub trait Renditions: Send + Sync + 'static {
         rate: Option<Rate>,
         deliver: DeliverVideo,
     ) -> Result<Box<dyn VideoRendition>, GiveWay>;
+
+    /// Called on each thread on which sound is made, before anything else: it may give way to more urgent ones.
+    fn thread_begins(&self) {}
 
     /// Opus, 48 kHz stereo, from AAC with this configuration.
     ///

@@ -117,7 +117,10 @@ impl Pool {
             let shared = Arc::clone(&pool.shared);
             thread::Builder::new()
                 .name(format!("rendition-{index}"))
-                .spawn(move || shared.run())?;
+                .spawn(move || {
+                    shared.renditions.thread_begins();
+                    shared.run();
+                })?;
         }
         Ok(pool)
     }

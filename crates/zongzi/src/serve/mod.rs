@@ -8,6 +8,7 @@ mod descriptors;
 mod listeners;
 mod logging;
 mod metrics;
+pub(crate) mod priority;
 mod reach;
 mod server;
 mod stop;

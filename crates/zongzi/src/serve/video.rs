@@ -7,6 +7,7 @@
 
 mod child;
 mod counts;
+mod load;
 
 pub(crate) use child::run as run_child;
 pub(crate) use counts::{Counts, Ending};
@@ -29,6 +30,7 @@ use zongzi_transcode::reencode::Hint;
 use zongzi_transcode::worker::{Failure, Framing, Reply, Request};
 
 use self::counts::Running;
+use self::load::Load;
 
 /// Starts children, as many as may be.
 #[derive(Debug)]
@@ -209,9 +211,10 @@ impl Worker {
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(io::Error::other("the child has no pipes"));
         };
+        let load = Load::of(child.id());
         let pending = Arc::clone(&self.pending);
         let ended = tokio::select! {
-            ended = listen(stdout, &self.deliver, &self.pending, &self.running) => ended,
+            ended = listen(stdout, &self.deliver, &self.pending, &self.running, load) => ended,
             ended = speak(stdin, queue, &pending) => ended,
         };
         if let Ok((Ending::Broken, text)) = ended {
@@ -259,6 +262,7 @@ async fn listen(
     deliver: &DeliverVideo,
     pending: &Pending,
     running: &Running,
+    mut load: Load,
 ) -> io::Result<(Ending, String)> {
     let mut framing = Framing::default();
     let mut piece = vec![0; READ_BYTES];
@@ -286,8 +290,13 @@ async fn listen(
                 }),
                 Reply::Done { level, counts } => {
                     pending.done();
-                    running.did(level, &counts);
-                    continue;
+                    if let Some(cpu) = load.done() {
+                        running.used(cpu);
+                    }
+                    match running.did(level, &counts) {
+                        Some(work) => VideoMade::Work(work),
+                        None => continue,
+                    }
                 }
                 Reply::Failed { failure, text } => {
                     let ending = match failure {

@@ -7,13 +7,15 @@
 
 use std::time::{Duration, Instant};
 
-use zongzi_media::h264::NalUnits;
+use zongzi_media::h264::{Config, NalUnits};
 use zongzi_media::{Codec, Frame, Kind};
 
 use super::{Broadcast, Output, Picture};
 use crate::groups::Item;
+use crate::hub::event::What;
+use crate::hub::status::{Playing, Rendition};
 use crate::packetize::h264::Packetizer;
-use crate::rendition::{Fate, GiveWay, Rate, VideoMade};
+use crate::rendition::{Fate, GiveWay, Rate, VideoMade, Work};
 use crate::shard::FromHub;
 use crate::timeline::STEP_MIN;
 
@@ -29,6 +31,9 @@ pub(super) struct Reencode {
     lacks: bool,
     /// Breakdowns without a long run between them.
     breakdowns: u32,
+    work: Work,
+    /// Of the pictures that it makes.
+    size: Option<(u32, u32)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +92,7 @@ impl Reencode {
             return Step::Nothing;
         }
         self.number += 1;
+        self.work = Work::Full;
         self.state = State::Starting;
         Step::Start(self.number)
     }
@@ -140,7 +146,11 @@ impl Broadcast {
             return;
         }
         match made {
-            VideoMade::Config(config) => self.video.made = Some(Packetizer::new(&config)),
+            VideoMade::Config(config) => {
+                self.video.reencode.size = size(&config);
+                self.video.made = Some(Packetizer::new(&config));
+            }
+            VideoMade::Work(work) => self.video.reencode.work = work,
             VideoMade::Frame(frame) => self.emit_made(now, frame),
             VideoMade::GaveWay(why) => {
                 let played = self.video.reencode.plays();
@@ -173,6 +183,37 @@ impl Broadcast {
             }
             Some(_) => self.set_reason(Kind::Video, None),
             None => {}
+        }
+        self.say_rendition();
+    }
+
+    /// Says which video viewers get, when it is another.
+    fn say_rendition(&mut self) {
+        let Some(Codec::H264(config)) = self.plays(Kind::Video).map(|track| &track.codec) else {
+            return;
+        };
+        let reencode = &self.video.reencode;
+        let playing = if reencode.plays() {
+            Playing {
+                rendition: Rendition::Reencoded,
+                size: reencode.size,
+                half_rate: reencode.work == Work::HalfRate,
+            }
+        } else {
+            let reorders = self.video.order.reorders();
+            Playing {
+                rendition: if reorders {
+                    Rendition::InOrder
+                } else {
+                    Rendition::Source
+                },
+                size: size(config),
+                half_rate: false,
+            }
+        };
+        if self.video.playing != Some(playing) {
+            self.video.playing = Some(playing);
+            self.event(What::RenditionChanged);
         }
     }
 
@@ -257,6 +298,11 @@ impl Broadcast {
             batches,
         });
     }
+}
+
+fn size(config: &Config) -> Option<(u32, u32)> {
+    let sps = config.parsed.as_ref()?;
+    Some((sps.width, sps.height))
 }
 
 /// What a group tells of its stream; `None` when it is too short to tell.

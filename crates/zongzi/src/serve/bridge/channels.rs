@@ -3,10 +3,10 @@ use std::sync::Arc;
 use zongzi_control::Channel;
 use zongzi_control::store::Sqlite;
 use zongzi_control::watch::Directory;
-use zongzi_http::public::{self, ChannelStatus, Unavailable};
+use zongzi_http::public::{self, ChannelStatus, Unavailable, VideoStatus};
 use zongzi_media::ChannelName;
 use zongzi_relay::advice::Advisory;
-use zongzi_relay::hub::{self, Hub, Status, Takeover};
+use zongzi_relay::hub::{self, Hub, Playing, Status, Takeover};
 use zongzi_relay::playability::Reason;
 
 /// The channels that exist, and how each stands.
@@ -92,7 +92,17 @@ fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
         waiting,
         since: present.and_then(|status| status.since).map(Into::into),
         codecs: codecs.unwrap_or_default(),
+        video: present.and_then(|status| status.playing).map(video),
         reason: present.and_then(reason),
+    }
+}
+
+fn video(playing: Playing) -> VideoStatus {
+    VideoStatus {
+        rendition: playing.rendition.code(),
+        width: playing.size.map(|(width, _)| width),
+        height: playing.size.map(|(_, height)| height),
+        half_rate: playing.half_rate,
     }
 }
 

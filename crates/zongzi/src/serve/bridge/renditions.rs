@@ -5,6 +5,7 @@ use zongzi_relay::rendition::{
 };
 use zongzi_transcode::{AacToOpus, ip};
 
+use crate::serve::priority;
 use crate::serve::video::Workers;
 
 /// Makes the relay's renditions with `zongzi-transcode`.
@@ -32,6 +33,10 @@ impl Renditions for Transcoders {
         deliver: DeliverVideo,
     ) -> Result<Box<dyn VideoRendition>, GiveWay> {
         self.video.start(config, rate, deliver)
+    }
+
+    fn thread_begins(&self) {
+        priority::lower_this_thread();
     }
 
     fn opus(&self, config: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {

@@ -1,6 +1,8 @@
 use std::io;
 
-use rustix::process::{Resource, Rlimit, nice, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+use crate::serve::priority;
 
 /// The hidden subcommand.
 pub(crate) const COMMAND: &str = "transcode-worker";
@@ -22,8 +24,7 @@ pub(crate) fn run() -> io::Result<()> {
         };
         setrlimit(resource, limit)?;
     }
-    // Where the processor is short, sending comes first.
-    nice(NICE)?;
+    priority::lower_this_process()?;
     zongzi_transcode::worker::serve(io::stdin().lock(), io::stdout().lock())
 }
 
@@ -31,4 +32,3 @@ pub(crate) fn run() -> io::Result<()> {
 const MEMORY_BYTES_MAX: u64 = 3 << 30;
 /// Standard input, output and error, and nothing more.
 const DESCRIPTORS_MAX: u64 = 3;
-const NICE: i32 = 5;

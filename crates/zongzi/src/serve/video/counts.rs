@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use zongzi_relay::rendition::Work;
 use zongzi_transcode::reencode::{self, Level};
 
 /// Why a video rendition is over.
@@ -41,6 +43,7 @@ pub(crate) struct Counts {
     decoded: AtomicU64,
     broken: AtomicU64,
     encoded: AtomicU64,
+    cpu_micros: AtomicU64,
     /// Running now, by level.
     levels: Mutex<[u64; LEVELS.len()]>,
 }
@@ -64,6 +67,7 @@ impl Counts {
             decoded: read(&self.decoded),
             broken: read(&self.broken),
             encoded: read(&self.encoded),
+            cpu: Duration::from_micros(read(&self.cpu_micros)),
             running: LEVELS.iter().map(|(_, name)| *name).zip(levels).collect(),
         }
     }
@@ -89,8 +93,8 @@ impl Running {
         running
     }
 
-    /// What it has done so far, and how much of the work it does now.
-    pub(super) fn did(&self, level: Level, done: &reencode::Counts) {
+    /// What it has done so far, and how much of the work it does now, which comes back when it is another than before.
+    pub(super) fn did(&self, level: Level, done: &reencode::Counts) -> Option<Work> {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let (before, known) = std::mem::replace(&mut *now, (level, *done));
         drop(now);
@@ -105,6 +109,17 @@ impl Running {
         ] {
             total.fetch_add(count.saturating_sub(known), Ordering::Relaxed);
         }
+        (before != level).then(|| match level {
+            Level::Full => Work::Full,
+            Level::HalfSize => Work::HalfSize,
+            Level::HalfRate => Work::HalfRate,
+        })
+    }
+
+    /// It has used so much of the processor more.
+    pub(super) fn used(&self, cpu: Duration) {
+        let micros = u64::try_from(cpu.as_micros()).unwrap_or(u64::MAX);
+        self.counts.cpu_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
     pub(super) fn end(&mut self, ending: Ending) {

@@ -1,6 +1,8 @@
 //! The re-encode and the way to it and back.
 
 use super::*;
+use crate::hub::status::Rendition;
+use crate::rendition::Work;
 
 /// A stream with a B picture after each P picture, 40 ms apart, a keyframe every 24 pictures.
 struct Reordered {
@@ -87,6 +89,29 @@ fn the_first_viewer_starts_a_re_encode_and_is_switched_at_its_first_keyframe() {
     rig.act(|core, _| core.subscribe(ShardId(1)));
     assert_eq!(rig.said("ShardId(1) snapshot of 3"), 1);
     check_what_a_shard_saw(&rig.shard);
+}
+
+#[test]
+fn which_video_viewers_get_is_said() {
+    let rendition = |rig: &Rig| {
+        let playing = rig.core.playing().unwrap();
+        (playing.rendition, playing.half_rate)
+    };
+    let (mut rig, mut stream) = watched();
+    assert_eq!(rendition(&rig), (Rendition::InOrder, false));
+    let said = rig.said("RenditionChanged");
+    remade(&mut rig, true, 0);
+    assert_eq!(rendition(&rig), (Rendition::Reencoded, false));
+    assert_eq!(rig.said("RenditionChanged"), said + 1);
+    for (work, half_rate) in [(Work::HalfSize, false), (Work::HalfRate, true)] {
+        rig.act(|core, now| core.video_made(now, 1, VideoMade::Work(work)));
+        assert_eq!(rendition(&rig), (Rendition::Reencoded, half_rate));
+    }
+    rig.give_way(1, GiveWay::TooSlow);
+    assert_eq!(rendition(&rig), (Rendition::InOrder, false));
+    assert_eq!(rig.said("RenditionChanged"), said + 3);
+    stream.send(&mut rig, 30);
+    assert_eq!(rig.said("RenditionChanged"), said + 3);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, bail};
 use hyper::{Method, StatusCode, Uri};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use tokio::sync::oneshot;
 
 use crate::clock::Stamp;
 use crate::engine::{Command, Parting};
@@ -125,8 +126,13 @@ impl Gate {
             Some(_) => Parting::Deleted,
             None => Parting::Goodbye,
         };
-        self.tell(seat.engine, Command::Leave { id: seat.id, how })
+        let (left, gone) = oneshot::channel();
+        let id = seat.id;
+        self.tell(seat.engine, Command::Leave { id, how, left })
             .await;
+        // An engine with a thousand viewers is in the middle of a round: until it has heard of the leave, the server's
+        // answer to the DELETE would look as if the server had ended the session.
+        let _dropped = gone.await;
         let Some(session) = seat.session.filter(|_| !silently) else {
             return;
         };
@@ -240,3 +246,64 @@ impl Gate {
 
 /// Shared by all that let viewers in.
 pub(crate) type SharedGate = Arc<Gate>;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What the kernel needs to hand over a connection that is there.
+    const NOBODY_COMES: Duration = Duration::from_millis(100);
+
+    #[tokio::test]
+    async fn nobody_is_deleted_before_his_engine_has_let_him_go() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = server.local_addr().expect("an address");
+        let (sender, commands) = sync_channel(1);
+        let gate = Gate {
+            template: format!("http://{address}/whep/{{channel}}"),
+            channels: vec!["demo".to_owned()],
+            token: None,
+            reach: Reach::default(),
+            identity: Identity::new().expect("an identity"),
+            coalesce: false,
+            retries: 0,
+            slow_loss: 0.0,
+            slow_kbps: 0,
+            seed: 1,
+            engines: vec![sender],
+            tally: Tally::default(),
+        };
+        let seat = Seat {
+            id: 7,
+            engine: 0,
+            session: Some(
+                format!("http://{address}/whep/demo/1")
+                    .parse()
+                    .expect("a URL"),
+            ),
+            port: 9,
+        };
+        let leave = tokio::spawn(async move {
+            gate.leave(seat, false).await;
+            gate.tally.undeleted.load(Ordering::Relaxed)
+        });
+        let early = tokio::time::timeout(NOBODY_COMES, server.accept()).await;
+        assert!(early.is_err(), "a DELETE though the engine still reads");
+        let Ok(Command::Leave { id: 7, left, .. }) = commands.try_recv() else {
+            panic!("the engine was not told");
+        };
+        drop(left);
+        let (mut connection, _) = server.accept().await.expect("the DELETE");
+        let mut head = [0; 6];
+        connection.read_exact(&mut head).await.expect("a request");
+        assert_eq!(&head, b"DELETE");
+        let reply = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        connection.write_all(reply).await.expect("an answer");
+        assert_eq!(leave.await.expect("no panic"), 0);
+    }
+}

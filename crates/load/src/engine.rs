@@ -10,6 +10,8 @@ use std::sync::mpsc::{Receiver as Commands, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::oneshot;
+
 use crate::clock::Stamp;
 use crate::floor::Shape;
 use crate::host::log::{Log, Sent};
@@ -31,8 +33,12 @@ pub(crate) const COMMANDS_MAX: usize = 4096;
 pub(crate) enum Command {
     /// A viewer with an answer.
     Join(Viewer),
-    /// The viewer with this number goes.
-    Leave { id: u64, how: Parting },
+    /// The viewer with this number goes; `left` is dropped when nobody reads what the server says to it any more.
+    Leave {
+        id: u64,
+        how: Parting,
+        left: oneshot::Sender<()>,
+    },
 }
 
 /// How a viewer goes.
@@ -209,7 +215,10 @@ impl Engine {
                     self.viewers.push(viewer);
                     joined = true;
                 }
-                Ok(Command::Leave { id, how }) => self.leave(id, how),
+                Ok(Command::Leave { id, how, left }) => {
+                    self.leave(id, how);
+                    drop(left);
+                }
                 Err(TryRecvError::Empty | TryRecvError::Disconnected) => return joined,
             }
         }

@@ -10,6 +10,7 @@
 //! * [`browser`] watches as a viewer does; [`reading`] judges what was seen and heard.
 //! * [`load`] brings a crowd of viewers who need no browser, [`prometheus`] looks at the metrics as operators do.
 //! * [`tap`] stands between encoder and server and notes when each picture passed.
+//! * [`link`] stands between server and viewer and is as narrow as a test wants it.
 //! * [`http`] asks as a browser or an operator would.
 
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@
 pub mod browser;
 pub mod ffmpeg;
 pub mod http;
+pub mod link;
 pub mod load;
 pub mod obs;
 pub mod place;

@@ -180,7 +180,7 @@ pub(crate) fn with_seeds(check: impl Fn(&mut Chance)) {
     let seeds = given.map_or(1..=300, |seed| seed..=seed);
     for seed in seeds {
         let named = NamesSeed(seed);
-        check(&mut Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1));
+        check(&mut Chance::of(seed));
         drop(named);
     }
 }
@@ -200,6 +200,11 @@ impl Drop for NamesSeed {
 pub(crate) struct Chance(u64);
 
 impl Chance {
+    /// As this seed has it.
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
     /// The same chance from here on, once more.
     pub(crate) fn same_as(other: &Self) -> Self {
         Self(other.0)

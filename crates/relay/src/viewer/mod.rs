@@ -14,6 +14,7 @@ mod link;
 mod pace;
 mod stamps;
 mod stream;
+mod video;
 
 pub(crate) use egress::{Egress, Outbox, Tally, Tick};
 pub(crate) use stream::{Seeds, StreamSettings};

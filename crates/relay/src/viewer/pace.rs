@@ -10,6 +10,8 @@ pub(crate) struct Pace {
     /// Bytes that may go now; negative: sent already and not yet due.
     credit: i64,
     at: Instant,
+    /// The most that is saved up.
+    burst: i64,
 }
 
 impl Pace {
@@ -38,6 +40,17 @@ impl Pace {
             bytes_per_second: bits_per_second / 8,
             credit: BURST_BYTES,
             at: now,
+            burst: BURST_BYTES,
+        }
+    }
+
+    /// For single pictures over a narrow link.
+    pub(crate) fn slow(now: Instant, bits_per_second: u64) -> Self {
+        Self {
+            bytes_per_second: bits_per_second / 8,
+            credit: SLOW_BURST_BYTES,
+            at: now,
+            burst: SLOW_BURST_BYTES,
         }
     }
 
@@ -51,7 +64,7 @@ impl Pace {
         // Time is spent only where it bought something, so that many short waits lose nothing.
         if earned > 0 {
             let earned = i64::try_from(earned).unwrap_or(i64::MAX);
-            self.credit = self.credit.saturating_add(earned).min(BURST_BYTES);
+            self.credit = self.credit.saturating_add(earned).min(self.burst);
             self.at = now;
         }
         self.credit > 0
@@ -76,6 +89,8 @@ impl Pace {
 
 /// What goes at once, whatever the pace: 3 ms at 50 Mb/s, so that the shard need not wake for each frame.
 const BURST_BYTES: i64 = 20_000;
+/// Two packets.
+const SLOW_BURST_BYTES: i64 = 2_400;
 const NEAR_BITS: u64 = 50_000_000;
 const FAR_BITS: u64 = 20_000_000;
 /// A group of a very small stream: at least as fast as this, a tick of 10 ms carries one packet.

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use zongzi_webrtc::rtcp::{NtpTime, Report, SenderInfo};
 use zongzi_webrtc::rtp::{Extensions, HEADER_BYTES_MAX, Header, RtpTime, SeqNo, Ssrc};
 use zongzi_webrtc::srtp;
@@ -87,8 +89,21 @@ impl Stream {
         twice: bool,
         out: &mut impl Outbox,
     ) -> (usize, usize) {
+        self.send_part(srtp, batch, 0..batch.packets(), rtp_time, twice, out)
+    }
+
+    /// Sends some packets of a batch, as [`Stream::send`] does. The parts of a batch follow each other without gaps.
+    pub(crate) fn send_part(
+        &mut self,
+        srtp: &srtp::Sender,
+        batch: &Batch,
+        packets: Range<usize>,
+        rtp_time: u32,
+        twice: bool,
+        out: &mut impl Outbox,
+    ) -> (usize, usize) {
         let mut sent = (0, 0);
-        for packet in 0..batch.packets() {
+        for packet in packets {
             let copies = if twice && packet < batch.lead() { 2 } else { 1 };
             for _ in 0..copies {
                 // A copy has the same index and the same bytes: it is the same datagram.

@@ -138,6 +138,7 @@ impl Worker {
     }
 
     fn ended(&mut self, broadcast: BroadcastId) {
+        let now = self.clock.now().at;
         let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
             return;
         };
@@ -148,7 +149,7 @@ impl Worker {
                 .viewer(*key)
                 .and_then(|viewer| viewer.egress.as_mut())
             {
-                egress.restart();
+                egress.restart(now);
             }
         }
     }

@@ -1,0 +1,121 @@
+//! Viewers whose link is worse than the stream: what they see and hear meanwhile, and how it goes on.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use zongzi_tests::browser::{Browser, Options};
+use zongzi_tests::ffmpeg::Host;
+use zongzi_tests::link::Link;
+use zongzi_tests::note;
+use zongzi_tests::reading::{self, Picture, Report};
+use zongzi_tests::server::Server;
+use zongzi_tests::source::Clip;
+use zongzi_tests::tap::Tap;
+
+/// Within which a page shows something, on a busy machine.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn over_a_link_of_1_mbit_the_sound_goes_on_over_clean_pictures_and_all_is_live_when_it_is_wide_again()
+ {
+    let server = Server::start();
+    let tap = Tap::before(server.ready.rtmp);
+    let link = Link::before(server.ready.media);
+    let clip = Clip {
+        seconds: 120,
+        ..Clip::FULL
+    };
+    let _host = Host::publish(&clip.file(), &tap.rtmp_url(), &server.key("demo").key);
+    server.wait_live("demo");
+    let init = link.init();
+    let mut browser = Browser::start_with(Options {
+        init: Some(&init),
+        ..Options::default()
+    });
+    browser.open(&server.url("/watch/demo"));
+    browser.wait_shown("a picture", SOON, |shown| shown.pictures > 60);
+
+    link.narrow(1_000_000);
+    // What has piled up needs some seconds to go.
+    watch_on(&mut browser, 10);
+    let (from, dropped) = (now_ms(), link.counts().1);
+    watch_on(&mut browser, 24);
+    let (to, report) = (now_ms(), browser.report());
+    let stills = between(&report, from, to);
+    let ticks = report
+        .ticks
+        .iter()
+        .filter(|tick| (from..to).contains(&tick.at))
+        .count();
+    let gap = stills
+        .windows(2)
+        .map(|pair| pair[1].at - pair[0].at)
+        .fold(0.0, f64::max);
+    note(&format!(
+        "narrow: {} pictures and {ticks} ticks in 24 s, longest stand-still {gap:.0} ms; {dropped} datagrams dropped in the \
+         first 10 s, {} since",
+        stills.len(),
+        link.counts().1 - dropped,
+    ));
+    assert!(dropped > 0, "the link was never too narrow");
+    assert!(ticks >= 21, "{ticks} of 24 ticks were heard");
+    assert!(stills.len() >= 9, "{} pictures in 12 groups", stills.len());
+    assert!(gap < 5_000.0, "no picture for {gap:.0} ms");
+    judge_clean(&report);
+
+    link.widen();
+    // The next try may be 16 s away, and a group after it has to arrive well.
+    watch_on(&mut browser, 22);
+    let from = now_ms();
+    watch_on(&mut browser, 8);
+    let report = browser.report();
+    let live = between(&report, from, now_ms());
+    let passed = tap.passed();
+    let unshown = reading::unshown(&live);
+    let late = reading::median(&ages(&live, &passed)).expect("pictures are shown again");
+    note(&format!(
+        "wide again: {} pictures, {unshown} unshown, {late:.0} ms old",
+        live.len()
+    ));
+    assert!(
+        live.len() > 7 * 30 && unshown <= 6,
+        "{} pictures, {unshown} unshown",
+        live.len()
+    );
+    assert!(late < 1_500.0, "pictures are {late:.0} ms old");
+    let ticks = report.ticks.iter().filter(|tick| tick.at > from).count();
+    assert!(ticks >= 7, "{ticks} ticks in 8 s");
+    judge_clean(&report);
+    assert_eq!(browser.shown().sessions, 1, "the player reconnected");
+    assert!(server.metric("zongzi_relay_skipped_groups_total") > 5.0);
+}
+
+/// Every picture that was shown is one that the host sent, and none came back.
+fn judge_clean(report: &Report) {
+    assert_eq!((report.unreadable, report.backwards()), (0, 0));
+}
+
+fn between(report: &Report, from: f64, to: f64) -> Vec<Picture> {
+    let pictures = report.pictures.iter().copied();
+    pictures
+        .filter(|picture| (from..to).contains(&picture.at))
+        .collect()
+}
+
+fn ages(pictures: &[Picture], passed: &[f64]) -> Vec<f64> {
+    let age = |picture: &Picture| {
+        let at = passed.get(usize::try_from(picture.number).ok()?)?;
+        Some(picture.at - at)
+    };
+    pictures.iter().filter_map(age).collect()
+}
+
+fn watch_on(browser: &mut Browser, seconds: u64) {
+    std::thread::sleep(Duration::from_secs(seconds));
+    // A browser that has crashed says so here.
+    browser.shown();
+}
+
+fn now_ms() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.expect("the clock is past 1970").as_secs_f64() * 1_000.0
+}

@@ -264,7 +264,7 @@ impl Browser {
                     && newest.is_none_or(|newest| **picture > newest)
                     && whole(picture)
             });
-            let Some(picture) = next.or(keyframe.copied()) else {
+            let Some(picture) = next.or_else(|| keyframe.copied()) else {
                 return;
             };
             if is_keyframe(picture) {

@@ -5,17 +5,19 @@ use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 
-use crate::problem;
+use crate::{guard, problem};
 
 /// How long a handler may think before the request is answered 503, headers of the answer counted, its body not.
 const ANSWER_MAX: Duration = Duration::from_secs(15);
 
-/// Gives `router` an answer in problem+json for addresses and methods it does not know, and an end to waiting.
+/// Gives `router` an answer in problem+json for addresses and methods it does not know, an end to waiting, and on each
+/// answer the headers that keep browsers from doing with it what it is not for.
 pub fn with_fallbacks(router: Router) -> Router {
-    router
+    let router = router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(from_fn(time_limit))
+        .layer(from_fn(time_limit));
+    guard::layer(router)
 }
 
 async fn not_found() -> Response {
@@ -24,7 +26,7 @@ async fn not_found() -> Response {
         .into_response()
 }
 
-async fn method_not_allowed() -> Response {
+pub(crate) async fn method_not_allowed() -> Response {
     problem::METHOD_NOT_ALLOWED
         .because("this address does not take that method; the Allow header lists those it takes")
         .into_response()

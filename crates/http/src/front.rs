@@ -3,7 +3,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use crate::cors::{self, Origins};
-use crate::fallback::with_fallbacks;
+use crate::fallback::{method_not_allowed, with_fallbacks};
 use crate::health::{self, Ready};
 use crate::pages::{self, Assets};
 use crate::public::{self, Channels, Hosts};
@@ -32,7 +32,9 @@ impl<S: Sessions, C: Channels, H: Hosts> Front<S, C, H> {
     /// All of it as one router, for [`crate::server::serve`].
     pub fn router(self) -> Router {
         let shared = whep::router(self.sessions, self.whep_counters)
-            .merge(public::router(Arc::clone(&self.channels)));
+            .merge(public::router(Arc::clone(&self.channels)))
+            // Here, so that another origin's page can read this answer too.
+            .method_not_allowed_fallback(method_not_allowed);
         let router = cors::layer(shared, self.origins)
             .merge(pages::router(self.channels, self.assets.clone()))
             .merge(public::host_router(self.hosts))

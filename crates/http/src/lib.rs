@@ -15,6 +15,7 @@ mod connection;
 pub mod cors;
 mod fallback;
 mod front;
+mod guard;
 pub mod health;
 pub mod pages;
 pub mod problem;

@@ -5,6 +5,7 @@ import { byId, controls } from "./controls.js";
 import { Health, sample } from "./health.js";
 import { follow } from "./status.js";
 import { view } from "./view.js";
+import { takeToken } from "./token.js";
 import { join, Refused } from "./whep.js";
 import { number, speak, words } from "./words.js";
 
@@ -20,12 +21,13 @@ const HOPELESS_MS = 20_000;
 const CROWD_MS = 2_500;
 
 const channel = decodeURIComponent(location.pathname.split("/")[2] ?? "");
+const token = takeToken(channel);
 const root = byId("player", HTMLElement);
 const video = byId("video", HTMLVideoElement);
 
 /** @type {import("./view.js").Model} */
 const model = {
-  h264: canPlayH264(), status: null, refused: null, connected: false, everConnected: false, unreachable: 0,
+  h264: canPlayH264(), status: null, refused: null, why: "", connected: false, everConnected: false, unreachable: 0,
   picture: false, sound: false, steady: false, crowd: false,
 };
 /** @type {import("./whep.js").Session | null} */
@@ -58,12 +60,14 @@ if (model.h264) {
   run();
   setInterval(look, LOOK_MS);
 }
-follow(channel, (status) => {
+follow(channel, token, (status) => {
   model.status = status;
   if (status === null) model.refused = 404;
   else if (model.refused === 404) { model.refused = null; hurry(); }
   show();
 });
+// A new link pasted over this page's address changes no more than that.
+addEventListener("hashchange", () => { if (takeToken(channel) !== token) location.reload(); });
 addEventListener("pagehide", () => { leaving = true; session?.close(); });
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 addEventListener("online", () => { hurry(); session?.restart(); });
@@ -76,7 +80,7 @@ async function run() {
     const crowd = setTimeout(() => { model.crowd = true; show(); }, CROWD_MS);
     try {
       debug.sessions += 1;
-      session = await join(`/whep/${encodeURIComponent(channel)}`, video, changed, loaded, debug.marks);
+      session = await join(`/whep/${encodeURIComponent(channel)}`, token, video, changed, loaded, debug.marks);
       start();
       debug.pc = session.pc;
       model.refused = null;
@@ -87,6 +91,7 @@ async function run() {
     } catch (error) {
       failures += 1;
       model.refused = error instanceof Refused ? error.status : 0;
+      model.why = error instanceof Refused ? error.kind : "";
       retryAfterMs = error instanceof Refused ? error.retryAfterMs : null;
       if (model.refused >= 400 && model.refused < 500 && model.refused !== 429) retryAfterMs ??= HOPELESS_MS;
     }

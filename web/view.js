@@ -11,6 +11,7 @@ const UNREACHABLE_MAX = 3;
  * @property {boolean} h264 can this browser play H.264 over WebRTC?
  * @property {import("./status.js").Status | null} status what the server says of the channel; null: not known yet
  * @property {number | null} refused HTTP status of the last refusal
+ * @property {string} why what kind of problem it was
  * @property {boolean} connected does media have a way to us?
  * @property {boolean} everConnected
  * @property {number} unreachable attempts in a row that were answered and then never connected
@@ -35,7 +36,7 @@ export function view(model) {
   // What still trickles out of a broadcast whose host is gone is no live picture.
   const remainder = model.status?.state === "interrupted" && !model.steady;
   if (model.connected && (model.picture || model.sound) && !remainder) return { state: "live", text: "live", note };
-  if (model.refused !== null) return refusal(model.refused, model.everConnected);
+  if (model.refused !== null) return refusal(model.refused, model.why, model.everConnected);
   if (!model.connected) {
     if (model.unreachable >= UNREACHABLE_MAX) return { state: "failed", text: "unreachable" };
     if (model.everConnected) return { state: "reconnecting", text: "reconnecting" };
@@ -48,10 +49,18 @@ export function view(model) {
   }
 }
 
-/** @param {number} status @param {boolean} everConnected @returns {View} */
-function refusal(status, everConnected) {
+/** What is wrong with the link to a private channel. @type {Record<string, string>} */
+const LINK = {
+  "playback-token-expired": "link_expired",
+  "playback-token-early": "link_early",
+  "playback-token-invalid": "link_invalid",
+  "playback-token-other-channel": "link_other",
+};
+
+/** @param {number} status @param {string} why @param {boolean} everConnected @returns {View} */
+function refusal(status, why, everConnected) {
   switch (status) {
-    case 401: case 403: return { state: "failed", text: "private" };
+    case 401: case 403: return { state: "failed", text: LINK[why] ?? "private" };
     case 404: return { state: "failed", text: "no_channel" };
     case 406: return { state: "failed", text: "no_h264" };
     case 429: case 503: return { state: "failed", text: "full" };

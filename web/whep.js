@@ -1,6 +1,8 @@
 // A WHEP viewer's side (draft-ietf-wish-whep over the HTTP of RFC 9725): one `Session` is one
 // session at the server. Reconnecting is the caller's affair (player.js).
 
+import { bearer } from "./token.js";
+
 /** How long the server may take to answer a request, in milliseconds. */
 const REQUEST_MS_MAX = 10_000;
 /** How long ICE and DTLS may take after the answer, in milliseconds. */
@@ -16,12 +18,14 @@ const RETRY_AFTER_MS_MAX = 120_000;
 export class Refused extends Error {
   /**
    * @param {number} status HTTP status
-   * @param {string} detail what the server's problem+json says (RFC 9457)
+   * @param {string} kind the last part of the problem's type (RFC 9457), "" if it has none
+   * @param {string} detail what the problem says
    * @param {number | null} retryAfterMs how long the server asked to wait
    */
-  constructor(status, detail, retryAfterMs) {
+  constructor(status, kind, detail, retryAfterMs) {
     super(detail || `HTTP ${status}`);
     this.status = status;
+    this.kind = kind;
     this.retryAfterMs = retryAfterMs;
   }
 }
@@ -56,6 +60,16 @@ export class Session {
     this.#after(CONNECT_MS_MAX, () => this.close("unreachable"));
     pc.addEventListener("connectionstatechange", () => this.#changed());
     this.#changed();
+  }
+
+  /**
+   * A server that ends a session closes its DTLS; the connection's own state does not show that.
+   * @param {RTCDtlsTransport | null | undefined} transport
+   */
+  hearGoodbye(transport) {
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed") this.close("lost");
+    });
   }
 
   /** Ends the session and tells the server, even while the page goes away. @param {Loss} loss */
@@ -123,6 +137,7 @@ export class Session {
  * is complete), and the POST leaves before the offer is applied here: each of these brings the first picture forward.
  *
  * @param {string} url WHEP endpoint
+ * @param {string | null} token of a private channel
  * @param {HTMLVideoElement} video
  * @param {(change: Change) => void} onchange
  * @param {Promise<unknown>} loaded when the page is: an element that has tracks and no picture yet holds up the page's
@@ -130,7 +145,7 @@ export class Session {
  * @param {Record<string, number>} marks gets `post`, `answer`: when each happened, on performance.now()'s clock
  * @returns {Promise<Session>}
  */
-export async function join(url, video, onchange, loaded, marks) {
+export async function join(url, token, video, onchange, loaded, marks) {
   const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   try {
     const receivers = ["video", "audio"].map((kind) => pc.addTransceiver(kind, { direction: "recvonly" }).receiver);
@@ -138,7 +153,7 @@ export async function join(url, video, onchange, loaded, marks) {
     const offer = await pc.createOffer();
     const sdp = withStereo(offer.sdp ?? "");
     marks.post = performance.now();
-    const asked = request(url, { method: "POST", headers: { "content-type": "application/sdp" }, body: sdp });
+    const asked = request(url, { method: "POST", headers: { ...bearer(token), "content-type": "application/sdp" }, body: sdp });
     const attached = loaded.then(() => { video.srcObject = stream; });
     const [response] = await Promise.all([asked, pc.setLocalDescription({ type: "offer", sdp }), attached]);
     marks.answer = performance.now();
@@ -147,6 +162,7 @@ export async function join(url, video, onchange, loaded, marks) {
     const session = new Session(pc, location ? new URL(location, response.url).href : "", answer, onchange);
     try {
       await pc.setRemoteDescription({ type: "answer", sdp: answer });
+      session.hearGoodbye(receivers[0]?.transport);
     } catch (error) {
       session.close("lost");
       throw error;
@@ -167,7 +183,8 @@ async function request(url, init) {
   if (response.ok) return response;
   const problem = await response.json().catch(() => null);
   const detail = typeof problem?.detail === "string" ? problem.detail : problem?.title;
-  throw new Refused(response.status, String(detail ?? ""), retryAfterMs(response.headers.get("retry-after"), Date.now()));
+  const kind = typeof problem?.type === "string" ? problem.type.split("/").at(-1) : "";
+  throw new Refused(response.status, kind, String(detail ?? ""), retryAfterMs(response.headers.get("retry-after"), Date.now()));
 }
 
 /**

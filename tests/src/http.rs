@@ -47,6 +47,30 @@ pub fn request(
         .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
 }
 
+/// Sends one request and reads the beginning of an answer that may never end: its head and what comes with it.
+///
+/// # Panics
+/// When there is no HTTP answer in time.
+pub fn beginning(to: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+    let read = || -> std::io::Result<Response> {
+        let mut stream = send(to, method, path, headers, "")?;
+        let mut bytes = Vec::new();
+        loop {
+            let mut some = [0; 4_096];
+            let count = stream.read(&mut some)?;
+            bytes.extend_from_slice(some.get(..count).unwrap_or_default());
+            let text = String::from_utf8_lossy(&bytes);
+            let whole = text
+                .split_once("\r\n\r\n")
+                .is_some_and(|(_, body)| !body.is_empty());
+            if count == 0 || whole {
+                return parse_head(&text).ok_or_else(|| std::io::Error::other("no HTTP answer"));
+            }
+        }
+    };
+    read().unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+}
+
 /// Like [`request`], for where the server may rightly refuse.
 ///
 /// # Errors
@@ -58,6 +82,19 @@ pub fn try_request(
     headers: &[(&str, &str)],
     body: &str,
 ) -> std::io::Result<Response> {
+    let mut stream = send(to, method, path, headers, body)?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+}
+
+fn send(
+    to: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> std::io::Result<TcpStream> {
     let mut stream = TcpStream::connect_timeout(&to, ANSWER_MAX)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
     let mut text = format!(
@@ -70,23 +107,25 @@ pub fn try_request(
     text.push_str("\r\n");
     text.push_str(body);
     stream.write_all(text.as_bytes())?;
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
-    parse(&String::from_utf8_lossy(&bytes)).ok_or_else(|| std::io::Error::other("no HTTP answer"))
+    Ok(stream)
 }
 
 fn parse(text: &str) -> Option<Response> {
+    let mut response = parse_head(text)?;
+    if response.header("transfer-encoding") == Some("chunked") {
+        response.body = dechunk(&response.body)?;
+    }
+    Some(response)
+}
+
+fn parse_head(text: &str) -> Option<Response> {
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    let mut response = Response {
+    Some(Response {
         status,
         head: head.to_owned(),
         body: body.to_owned(),
-    };
-    if response.header("transfer-encoding") == Some("chunked") {
-        response.body = dechunk(body)?;
-    }
-    Some(response)
+    })
 }
 
 /// RFC 9112 §7.1.

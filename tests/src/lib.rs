@@ -11,7 +11,8 @@
 //! * [`load`] brings a crowd of viewers who need no browser, [`prometheus`] looks at the metrics as operators do.
 //! * [`tap`] stands between encoder and server and notes when each picture passed.
 //! * [`link`] stands between server and viewer and is as narrow as a test wants it.
-//! * [`http`] asks as a browser or an operator would.
+//! * [`http`] asks as a browser or an operator would, [`offer`] is what a browser offers; [`jwt`] signs as another
+//!   program would.
 
 #![forbid(unsafe_code)]
 #![expect(
@@ -23,9 +24,11 @@
 pub mod browser;
 pub mod ffmpeg;
 pub mod http;
+pub mod jwt;
 pub mod link;
 pub mod load;
 pub mod obs;
+pub mod offer;
 pub mod place;
 pub mod process;
 pub mod prometheus;

@@ -178,6 +178,16 @@ impl Server {
         serde_json::from_str(&response.body).expect("the public JSON is JSON")
     }
 
+    /// The public JSON of a private channel.
+    pub fn status_with(&self, channel: &str, token: &str) -> Value {
+        let path = format!("/api/public/channels/{channel}");
+        let shown = format!("Bearer {token}");
+        let headers = [("authorization", shown.as_str())];
+        let response = http::request(self.ready.http, "GET", &path, &headers, "");
+        assert_eq!(response.status, 200, "{}", response.body);
+        serde_json::from_str(&response.body).expect("the public JSON is JSON")
+    }
+
     /// Waits until the public JSON of `channel` is as `good` says.
     pub fn wait_status(&self, channel: &str, what: &str, good: impl Fn(&Value) -> bool) -> Value {
         wait::until(
@@ -208,6 +218,14 @@ impl Server {
             .collect();
         assert!(!values.is_empty(), "no metric {name} in:\n{page}");
         values.iter().sum()
+    }
+
+    /// A metric with this label, as `reason="left"`.
+    pub fn metric_of(&self, name: &str, label: &str) -> f64 {
+        let page = self.metrics();
+        let mut lines = page.lines().filter(|line| line.contains(label));
+        let value = lines.find_map(|line| metric_value(line, name));
+        value.unwrap_or_else(|| panic!("no metric {name} with {label} in:\n{page}"))
     }
 
     /// Memory in use (resident), in bytes.

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { view } from "../view.js";
+import { words } from "../words.js";
 
 const fresh = {
-  h264: true, status: null, refused: null, connected: false, everConnected: false, unreachable: 0, picture: false, sound: false, steady: false,
+  h264: true, status: null, refused: null, why: "", connected: false, everConnected: false, unreachable: 0, picture: false, sound: false, steady: false,
   crowd: false,
 };
 /** @param {object} change @param {string} state @param {string} text */
@@ -66,6 +67,11 @@ test("who waits for a keyframe is told, and who has a picture is not", () => {
 test("every refusal has its words", () => {
   for (const [status, text] of [[401, "private"], [403, "private"], [404, "no_channel"], [406, "no_h264"], [503, "full"], [400, "error"]]) {
     check({ refused: status }, "failed", String(text));
+  }
+  for (const [why, text] of [["needed", "private"], ["expired", "link_expired"], ["early", "link_early"], ["invalid", "link_invalid"],
+    ["other-channel", "link_other"]]) {
+    check({ refused: 401, why: `playback-token-${why}` }, "failed", String(text));
+    for (const language of ["en", "zh"]) for (const key of [`${text}`, `${text}_more`]) assert.ok(words(key, language), key);
   }
   check({ refused: 0 }, "reconnecting", "unanswered");
   check({ refused: 502, everConnected: true }, "reconnecting", "reconnecting");

@@ -20,6 +20,8 @@ pub struct Channel {
     pub title: Text,
     /// Who wins when a second host comes.
     pub takeover: Takeover,
+    /// Whether viewers need a playback token.
+    pub private: bool,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -36,6 +38,8 @@ pub struct NewChannel {
     pub title: Text,
     /// Who wins when a second host comes.
     pub takeover: Takeover,
+    /// Whether viewers need a playback token.
+    pub private: bool,
 }
 
 /// What may be changed of a channel; `None` leaves it as it is.
@@ -45,6 +49,8 @@ pub struct ChannelPatch {
     pub title: Option<Text>,
     /// Who wins from now on.
     pub takeover: Option<Takeover>,
+    /// Whether viewers need a playback token from now on. Those who watch without one are cut off.
+    pub private: Option<bool>,
 }
 
 /// Who wins when a second host comes with a good key.

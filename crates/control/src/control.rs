@@ -7,8 +7,10 @@ use zongzi_media::ChannelName;
 use crate::admin_token::AdminToken;
 use crate::gate::KeyGate;
 use crate::key::{Key, KeyId, Minted, StreamKey};
+use crate::playback::{self, Algorithm, Claims, Gate, GateSettings, Material, Signed, SigningKey};
+use crate::random;
 use crate::secret::{Purpose, Secret};
-use crate::store::{Error, NewKey, Sqlite, Store};
+use crate::store::{Error, NewKey, PlaybackKeyRow, Sqlite, Store};
 use crate::{Channel, ChannelPatch, NewChannel, Takeover, Text};
 
 /// Channels and keys, as the command line and the server work with them.
@@ -59,6 +61,7 @@ impl<S: Store> Control<S> {
             name: name.clone(),
             title: Text::default(),
             takeover: Takeover::default(),
+            private: false,
         };
         let (new, secret) = self.mint(name, Text::default());
         let key = self.store.seed(channel, new, now()).await?;
@@ -182,6 +185,65 @@ impl<S: Store> Control<S> {
         self.store.revoke_key(id, now()).await
     }
 
+    /// Signs a playback token. The first one makes the key.
+    ///
+    /// # Errors
+    /// When there is no such channel, or the store fails.
+    pub async fn playback_token(
+        &self,
+        channel: ChannelName,
+        algorithm: Algorithm,
+        claims: Claims,
+    ) -> Result<Signed, Error> {
+        if self.store.channel(channel.clone()).await?.is_none() {
+            return Err(Error::ChannelUnknown(channel));
+        }
+        let key = self.current_playback_key().await?;
+        Ok(playback::sign(&self.secret, &key.kid, algorithm, claims))
+    }
+
+    /// The keys whose playback tokens are accepted, the newest first. The first call makes one.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn playback_keys(&self) -> Result<Vec<SigningKey>, Error> {
+        self.current_playback_key().await?;
+        let rows = self.store.playback_keys(now()).await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| row.described(&self.secret))
+            .collect())
+    }
+
+    /// Lets a new key sign playback tokens; those of the ones before are accepted for `overlap`, at most
+    /// [`Control::OVERLAP_MAX`]. A server that runs on this store follows within a second.
+    ///
+    /// # Errors
+    /// When too many keys overlap, or the store fails.
+    pub async fn rotate_playback_key(&self, overlap: Duration) -> Result<SigningKey, Error> {
+        let now = SystemTime::now();
+        let retire = now + overlap.min(Self::OVERLAP_MAX);
+        let row = self
+            .store
+            .rotate_playback_key(new_kid(), retire.into(), now.into())
+            .await?;
+        Ok(row.described(&self.secret))
+    }
+
+    /// The name and HS256 secret (base64url) of the key that signs, for another program that makes playback tokens.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn playback_secret(&self) -> Result<(String, String), Error> {
+        let key = self.current_playback_key().await?;
+        let secret = Material::of(&self.secret, &key.kid).shared_secret();
+        Ok((key.kid, secret))
+    }
+
+    async fn current_playback_key(&self) -> Result<PlaybackKeyRow, Error> {
+        self.store.current_playback_key(new_kid(), now()).await
+    }
+
     /// The store behind it.
     pub fn store(&self) -> &S {
         &self.store
@@ -207,10 +269,20 @@ impl<S: Store + Clone> Control<S> {
     pub fn gate(&self) -> KeyGate<S> {
         KeyGate::new(self.store.clone(), self.secret.clone())
     }
+
+    /// The gate that viewers' playback tokens are checked at.
+    pub fn playback_gate(&self, settings: GateSettings) -> Gate<S> {
+        Gate::new(self.store.clone(), self.secret.clone(), settings)
+    }
 }
 
 fn first_channel() -> ChannelName {
     "demo".parse().expect("four letters are a channel's name")
+}
+
+/// A new name for a playback key: 80 random bits keep names apart without a counter.
+fn new_kid() -> String {
+    format!("pb_{}", random::base32(&random::bytes::<10>()))
 }
 
 fn now() -> Timestamp {

@@ -16,7 +16,7 @@ pub mod events;
 mod gate;
 mod key;
 pub mod metrics;
-
+pub mod playback;
 mod random;
 mod secret;
 pub mod store;

@@ -122,6 +122,10 @@ impl fmt::Debug for Secret {
 pub(crate) enum Purpose {
     StreamKey,
     AdminToken,
+    /// Makes the Ed25519 seed of a playback key.
+    PlaybackEd25519,
+    /// Makes the HS256 secret of a playback key.
+    PlaybackHs256,
     /// Stands in the store to tell whether store and secret belong together.
     Check,
 }
@@ -131,6 +135,8 @@ impl Purpose {
         match self {
             Self::StreamKey => b"stream key\0",
             Self::AdminToken => b"admin token\0",
+            Self::PlaybackEd25519 => b"playback ed25519\0",
+            Self::PlaybackHs256 => b"playback hs256\0",
             Self::Check => b"check\0",
         }
     }

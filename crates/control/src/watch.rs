@@ -44,8 +44,8 @@ pub struct Told {
 
 /// Follows a store from now on.
 ///
-/// Each [`Change`] is told in order. Those that end something (a channel deleted, a key revoked) are told a second time
-/// one poll later: a host whose key was good a moment ago may not yet have been live when it was told first.
+/// Each [`Change`] is told in order. Those that may end something (a channel deleted or changed, a key revoked) are told a
+/// second time one poll later: who was let in a moment ago may not yet have been there when it was told first.
 #[derive(Debug)]
 pub struct Watch<S> {
     directory: Arc<Directory<S>>,
@@ -139,10 +139,11 @@ impl<S: Store + Clone> Watch<S> {
     }
 }
 
+/// Whether it may end something: a channel with other settings may be private now.
 fn ends(change: &Change) -> bool {
     matches!(
         change,
-        Change::ChannelDeleted(_) | Change::KeyRevoked { .. }
+        Change::ChannelUpdated(_) | Change::ChannelDeleted(_) | Change::KeyRevoked { .. }
     )
 }
 

@@ -10,6 +10,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+mod bearer;
 pub mod body;
 mod connection;
 pub mod cors;
@@ -18,12 +19,14 @@ mod front;
 mod guard;
 pub mod health;
 pub mod pages;
+pub mod playback;
 pub mod problem;
 pub mod public;
 pub mod server;
 mod timestamp;
 pub mod whep;
 
+pub use bearer::Bearer;
 pub use connection::{Connection, subscriber};
 pub use fallback::with_fallbacks;
 pub use front::Front;

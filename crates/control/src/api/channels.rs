@@ -27,6 +27,9 @@ pub(super) struct NewBody {
     /// Who wins when a second host comes.
     #[serde(default)]
     takeover: Takeover,
+    /// Whether viewers need a playback token.
+    #[serde(default)]
+    private: bool,
 }
 
 /// What is to be changed; what is left out stays.
@@ -38,6 +41,8 @@ pub(super) struct PatchBody {
     title: Option<String>,
     /// Who wins from now on.
     takeover: Option<Takeover>,
+    /// Whether viewers need a playback token from now on; those who watch without one are cut off within a second.
+    private: Option<bool>,
 }
 
 #[utoipa::path(get, path = "/api/v1/channels", tag = "channels", params(Page), responses(
@@ -75,6 +80,7 @@ pub(super) async fn create<S: Store>(
         name: parse(&body.name)?,
         title: parse(&body.title)?,
         takeover: body.takeover,
+        private: body.private,
     };
     let channel = control.create_channel(new).await.map_err(problem)?;
     let location = [(
@@ -118,6 +124,7 @@ pub(super) async fn update<S: Store>(
     let patch = ChannelPatch {
         title: body.title.as_deref().map(parse).transpose()?,
         takeover: body.takeover,
+        private: body.private,
     };
     let channel = find(&control, &channel).await?;
     let version = bound_to(&headers, &channel)?;

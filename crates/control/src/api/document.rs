@@ -3,7 +3,7 @@ use utoipa::openapi::OpenApi as Described;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{channels, keys};
+use super::{channels, keys, playback};
 
 /// The API's description, OpenAPI 3.1, made from the handlers.
 pub(super) async fn serve() -> Json<Described> {
@@ -24,6 +24,9 @@ pub(super) async fn serve() -> Json<Described> {
         keys::read,
         keys::revoke,
         keys::rotate,
+        playback::create_token,
+        playback::list_keys,
+        playback::rotate_key,
     ),
     security(("admin_token" = [])),
     modifiers(&Bearer),

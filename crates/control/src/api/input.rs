@@ -73,8 +73,12 @@ pub(super) fn listed<T>(mut items: Vec<T>, limit: u32, name: impl Fn(&T) -> Stri
 
 /// Reads a value of the request, with its own words for what is wrong.
 pub(super) fn parse<T: FromStr<Err: std::error::Error>>(text: &str) -> Result<T, Problem> {
-    text.parse()
-        .map_err(|error: T::Err| INVALID.because(error.to_string()))
+    text.parse().map_err(|error: T::Err| unusable(&error))
+}
+
+/// What was sent makes no sense, in the words of what noticed.
+pub(super) fn unusable(error: &impl std::error::Error) -> Problem {
+    INVALID.because(error.to_string())
 }
 
 /// Reads a JSON body.

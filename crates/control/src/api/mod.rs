@@ -8,6 +8,7 @@ mod channels;
 mod document;
 mod input;
 mod keys;
+mod playback;
 mod refusal;
 
 use axum::Router;
@@ -38,6 +39,7 @@ pub fn router<S: Store + Clone>(control: Control<S>, token: AdminToken) -> Route
             get(keys::read::<S>).delete(keys::revoke::<S>),
         )
         .route("/keys/{key}/rotate", post(keys::rotate::<S>))
+        .merge(playback::routes())
         .with_state(control);
     Router::new()
         .nest("/api/v1", auth::layer(api, token))

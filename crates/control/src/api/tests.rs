@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::playback::GateSettings;
 use crate::store::Sqlite;
 
 struct Bench {
@@ -271,6 +272,45 @@ async fn a_key_shows_its_secret_once_and_can_be_rotated_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_private_channel_s_token_is_made_shown_and_checked() {
+    let bench = Bench::new().await;
+    let demo = "/api/v1/channels/demo";
+    let (status, channel) = bench.ask("PATCH", demo, json!({"private": true})).await;
+    assert_eq!((status, &channel["private"]), (200, &json!(true)));
+    let path = format!("{demo}/playback-tokens");
+    let body =
+        json!({"viewer": "anna", "expires_seconds": 60, "begins_seconds": 5, "algorithm": "hs256"});
+    let response = bench.send("POST", &path, &[], body).await;
+    assert_eq!(response.status(), StatusCode::CREATED);
+    assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
+    let made = value(response).await;
+    assert!(made["begins"].is_string() && made["expires"].is_string());
+    let channel = bench
+        .control
+        .store()
+        .channel("demo".parse().unwrap())
+        .await
+        .unwrap()
+        .unwrap();
+    let gate = bench.control.playback_gate(GateSettings::default());
+    let pass = gate.check(&channel, made["token"].as_str()).await.unwrap();
+    assert_eq!(pass.unwrap().viewer.as_deref(), Some("anna"));
+    let keys = bench
+        .ask("GET", "/api/v1/playback-keys", Value::Null)
+        .await
+        .1;
+    assert_eq!(keys["items"][0]["kid"], made["kid"]);
+    let rotate = "/api/v1/playback-keys/rotate";
+    let (status, new) = bench
+        .ask("POST", rotate, json!({"overlap_seconds": 0}))
+        .await;
+    assert_eq!(status, 201);
+    assert_ne!(new["kid"], made["kid"]);
+    let fresh = bench.control.playback_gate(GateSettings::default());
+    assert!(fresh.check(&channel, made["token"].as_str()).await.is_err());
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused_in_words() {
     let bench = Bench::new().await;
     for (method, path, body, status) in [
@@ -293,6 +333,30 @@ async fn what_makes_no_sense_is_refused_in_words() {
             "/api/v1/channels/demo",
             json!({"takeover": "never"}),
             422,
+        ),
+        (
+            "POST",
+            "/api/v1/channels/demo/playback-tokens",
+            json!({"expires_seconds": 0}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/v1/channels/demo/playback-tokens",
+            json!({"viewer": ""}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/v1/channels/demo/playback-tokens",
+            json!({"algorithm": "none"}),
+            422,
+        ),
+        (
+            "POST",
+            "/api/v1/channels/none/playback-tokens",
+            json!({}),
+            404,
         ),
         ("GET", "/api/v1/channels?limit=0", Value::Null, 422),
         ("GET", "/api/v1/channels?limit=1001", Value::Null, 422),
@@ -332,7 +396,7 @@ async fn the_description_names_what_is_served() {
             );
         }
     }
-    assert_eq!(operations.len(), 10, "{operations:?}");
+    assert_eq!(operations.len(), 13, "{operations:?}");
     assert_eq!(document["security"], json!([{"admin_token": []}]));
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert!(schemas["Key"]["properties"].get("hash").is_none());

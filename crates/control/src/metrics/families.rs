@@ -18,6 +18,14 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     );
     ingest(page, &snapshot.ingest);
     keys(page, &snapshot.keys);
+    page.counts(
+        "zongzi_control_playback_checks_total",
+        "Playback tokens checked for private channels, by result.",
+        snapshot
+            .playback
+            .by_result()
+            .map(|(result, n)| ([("result", result)], n)),
+    );
     relay::hub(page, &snapshot.hub);
     renditions(page, &snapshot.renditions);
     video(page, &snapshot.video);

@@ -4,6 +4,7 @@ use zongzi_http::{server, whep};
 
 use super::Process;
 use crate::GateStats;
+use crate::playback::Checks;
 
 /// Everything that the page shows, at one instant. What does not run is empty or `None` and leaves no series, rather than
 /// a zero for good.
@@ -17,6 +18,8 @@ pub struct Snapshot {
     pub ingest: Vec<Ingest>,
     /// The checks of stream keys.
     pub keys: GateStats,
+    /// Checks of playback tokens.
+    pub playback: Checks,
     /// The hub of broadcasts.
     pub hub: Hub,
     /// The renditions.

@@ -17,6 +17,8 @@ use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel, Text};
 pub const CHANNELS_MAX: u32 = 100_000;
 /// The most keys of a channel that are not revoked.
 pub const KEYS_MAX: u32 = 1_000;
+/// The most keys for playback tokens that are accepted at one time.
+pub const PLAYBACK_KEYS_MAX: u32 = 8;
 /// How long the log of changes is kept. A server that could not read it for this long must be started anew.
 pub const CHANGES_KEPT_DAYS: u64 = 7;
 
@@ -33,6 +35,18 @@ pub struct NewKey {
     pub prefix: String,
     /// What its owner calls it.
     pub label: Text,
+}
+
+/// A key that signs playback tokens, as the store holds it: no secret, only its name (`playback::Material` makes the
+/// secrets of it).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlaybackKeyRow {
+    /// Its name in tokens.
+    pub kid: String,
+    /// When it was made.
+    pub created: Timestamp,
+    /// When its tokens stop being accepted, if another has taken its place.
+    pub retires: Option<Timestamp>,
 }
 
 /// Something that happened to the store, by whichever process.
@@ -161,6 +175,27 @@ pub trait Store: Send + Sync + 'static {
         id: KeyId,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Keys for playback tokens that are accepted at `now`, the newest first.
+    fn playback_keys(
+        &self,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Vec<PlaybackKeyRow>, Error>> + Send;
+
+    /// The key that signs playback tokens; if there is none yet, it is `kid` from now on.
+    fn current_playback_key(
+        &self,
+        kid: String,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<PlaybackKeyRow, Error>> + Send;
+
+    /// Lets `kid` sign from now on; the others are accepted until `retire` at the longest.
+    fn rotate_playback_key(
+        &self,
+        kid: String,
+        retire: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<PlaybackKeyRow, Error>> + Send;
 
     /// The end of the log.
     fn last_change(&self) -> impl Future<Output = Result<Sequence, Error>> + Send;

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::store::Sqlite;
-use crate::{Control, NewChannel, Takeover, Text};
+use crate::{ChannelPatch, Control, NewChannel, Takeover, Text};
 
 fn at(unix_ms: u64) -> Timestamp {
     Timestamp::from_unix_ms(unix_ms)
@@ -27,6 +27,7 @@ fn channel(name: &str) -> NewChannel {
         name: name.parse().unwrap(),
         title: Text::default(),
         takeover: Takeover::Newest,
+        private: false,
     }
 }
 
@@ -66,9 +67,17 @@ async fn what_ends_something_is_told_twice_and_all_else_once() {
         key,
     };
     assert_eq!(watch.poll(at(1)).await, [new(&revoked)]);
+    let private = ChannelPatch {
+        private: Some(true),
+        ..ChannelPatch::default()
+    };
+    let changed = elsewhere.update_channel(name.clone(), None, private);
+    assert!(changed.await.unwrap().private);
+    let updated = Change::ChannelUpdated(name.clone());
+    assert_eq!(watch.poll(at(1)).await, [again(&revoked), new(&updated)]);
     elsewhere.delete_channel(name.clone()).await.unwrap();
     let deleted = Change::ChannelDeleted(name);
-    assert_eq!(watch.poll(at(1)).await, [again(&revoked), new(&deleted)]);
+    assert_eq!(watch.poll(at(1)).await, [again(&updated), new(&deleted)]);
     assert_eq!(watch.poll(at(1)).await, [again(&deleted)]);
     assert_eq!(watch.poll(at(1)).await, []);
 }

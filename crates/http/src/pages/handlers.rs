@@ -143,7 +143,8 @@ fn protect(headers: &mut HeaderMap, framing: Framing) {
     headers.insert(POLICY_HEADER, policy);
     headers.insert(
         header::REFERRER_POLICY,
-        HeaderValue::from_static("same-origin"),
+        // A page's address may hold a playback token until its script has taken it out.
+        HeaderValue::from_static("no-referrer"),
     );
 }
 

@@ -10,6 +10,8 @@ use http::{Request, StatusCode, header};
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::Bearer;
+use crate::playback::{self, Admission};
 use crate::public::{ChannelStatus, Channels, State, Unavailable};
 
 struct Demo;
@@ -19,6 +21,7 @@ impl Channels for Demo {
         Ok((channel == "demo").then(|| ChannelStatus {
             channel: channel.to_owned(),
             title: String::new(),
+            private: true,
             state: State::Offline,
             viewers: 0,
             viewers_by_protocol: BTreeMap::new(),
@@ -31,6 +34,14 @@ impl Channels for Demo {
             video: None,
             reason: None,
         }))
+    }
+
+    async fn admit(
+        &self,
+        _channel: &str,
+        _token: Option<&Bearer>,
+    ) -> Result<Admission, playback::Refusal> {
+        Err(playback::Refusal::Needed)
     }
 }
 

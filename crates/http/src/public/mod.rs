@@ -5,6 +5,9 @@ mod handlers;
 mod host;
 mod status;
 
+use crate::Bearer;
+use crate::playback::{self, Admission};
+
 pub(crate) use handlers::look_up;
 pub use handlers::router;
 pub use host::{
@@ -14,7 +17,8 @@ pub use status::{ChannelStatus, Reason, State, VideoStatus};
 
 /// The channels as the public may see them.
 pub trait Channels: Send + Sync + 'static {
-    /// What the public may know of `channel` now; `None` when there is none of that name.
+    /// What is known of `channel` now; `None` when there is none of that name. To whom it may be told, [`Channels::admit`]
+    /// says.
     ///
     /// It is asked for each page and each public request, and twice a second for each channel that someone follows by
     /// events, so it should be answered from memory.
@@ -22,6 +26,13 @@ pub trait Channels: Send + Sync + 'static {
         &self,
         channel: &str,
     ) -> impl Future<Output = Result<Option<ChannelStatus>, Unavailable>> + Send;
+
+    /// Whether somebody who shows `token` may see `channel`, which is there.
+    fn admit(
+        &self,
+        channel: &str,
+        token: Option<&Bearer>,
+    ) -> impl Future<Output = Result<Admission, playback::Refusal>> + Send;
 }
 
 /// The store could not be asked.

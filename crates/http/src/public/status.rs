@@ -11,6 +11,8 @@ pub struct ChannelStatus {
     pub channel: String,
     /// Its title, for people; empty when it has none.
     pub title: String,
+    /// Whether it is shown only to those who have a playback token.
+    pub private: bool,
     /// Whether a host is live on it.
     pub state: State,
     /// Viewers whose transport is proved and alive; those in the waiting room are not counted. 0 without a broadcast.

@@ -22,6 +22,24 @@ impl Channels for Fake {
         let status = self.0.lock().unwrap().clone()?;
         Ok(status.filter(|status| status.channel == channel))
     }
+
+    async fn admit(
+        &self,
+        _channel: &str,
+        token: Option<&Bearer>,
+    ) -> Result<Admission, playback::Refusal> {
+        let status = self.0.lock().unwrap().clone();
+        let private = status.is_ok_and(|status| status.is_some_and(|status| status.private));
+        match token.map(Bearer::expose) {
+            _ if !private => Ok(Admission::Open),
+            Some("good") => Ok(Admission::ByToken { ends: None }),
+            Some("short") => Ok(Admission::ByToken {
+                ends: Some(Instant::now() + Duration::from_secs(20)),
+            }),
+            Some(_) => Err(playback::Refusal::Invalid),
+            None => Err(playback::Refusal::Needed),
+        }
+    }
 }
 
 impl Fake {
@@ -38,6 +56,7 @@ fn live(viewers: u64) -> ChannelStatus {
     ChannelStatus {
         channel: "demo".to_owned(),
         title: "Zongzi".to_owned(),
+        private: false,
         state: State::Live,
         viewers,
         viewers_by_protocol: BTreeMap::from([("webrtc", viewers)]),
@@ -58,10 +77,25 @@ fn live(viewers: u64) -> ChannelStatus {
 }
 
 async fn ask(router: axum::Router, path: &str) -> Response {
+    ask_with(router, path, None).await
+}
+
+async fn ask_with(router: axum::Router, path: &str, token: Option<&str>) -> Response {
+    let mut request = Request::get(path);
+    if let Some(token) = token {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
     router
-        .oneshot(Request::get(path).body(Body::empty()).unwrap())
+        .oneshot(request.body(Body::empty()).unwrap())
         .await
         .unwrap()
+}
+
+fn private(viewers: u64) -> ChannelStatus {
+    ChannelStatus {
+        private: true,
+        ..live(viewers)
+    }
 }
 
 /// The next event's viewer count; `None` when the stream has ended.
@@ -87,6 +121,7 @@ async fn the_json_says_what_everyone_may_know() {
         serde_json::json!({
             "channel": "demo",
             "title": "Zongzi",
+            "private": false,
             "state": "live",
             "viewers": 0,
             "viewers_by_protocol": {"webrtc": 0},
@@ -173,6 +208,51 @@ async fn a_follower_is_told_the_state_at_once_then_each_change() {
     );
     fake.set(Ok(None));
     while next_viewers(&mut events).await.is_some() {}
+}
+
+#[tokio::test]
+async fn of_a_private_channel_nothing_is_said_to_who_shows_no_token() {
+    let fake = Fake::new();
+    fake.set(Ok(Some(private(7))));
+    for path in [
+        "/api/public/channels/demo",
+        "/api/public/channels/demo/events",
+        "/api/public/channels/demo?token=good",
+    ] {
+        for token in [None, Some("wrong")] {
+            let response = ask_with(router(fake.clone()), path, token).await;
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{path}");
+            let body = axum::body::to_bytes(response.into_body(), 4096)
+                .await
+                .unwrap();
+            let said = String::from_utf8(body.into()).unwrap();
+            for secret in ["Zongzi", "7", "live", "avc1"] {
+                assert!(!said.contains(secret), "{said}");
+            }
+        }
+        let response = ask_with(router(fake.clone()), path, Some("good")).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_end_when_the_channel_becomes_private_or_the_token_is_over() {
+    let fake = Fake::new();
+    let path = "/api/public/channels/demo/events";
+    let body = |response: Response| response.into_body().into_data_stream();
+    let mut open = body(ask(router(fake.clone()), path).await);
+    assert_eq!(next_viewers(&mut open).await, Some(0));
+    fake.set(Ok(Some(private(1))));
+    assert_eq!(next_viewers(&mut open).await, None);
+
+    let start = Instant::now();
+    let mut short = body(ask_with(router(fake.clone()), path, Some("short")).await);
+    let mut good = body(ask_with(router(fake), path, Some("good")).await);
+    while next_viewers(&mut short).await.is_some() {}
+    assert!((20..=31).contains(&start.elapsed().as_secs()));
+    for _ in 0..5 {
+        assert_eq!(next_viewers(&mut good).await, Some(1));
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::problem::Problem;
 use crate::public::is_plain;
-use crate::{Connection, body};
+use crate::{Bearer, Connection, body};
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -83,6 +83,7 @@ async fn create<S: Sessions>(
         .create(Offer {
             channel: channel.clone(),
             sdp,
+            token: Bearer::of(&headers),
             connection,
         })
         .await

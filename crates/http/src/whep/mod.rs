@@ -17,7 +17,7 @@ pub use refusal::Refusal;
 pub use session::{EntityTag, InvalidSessionId, SessionId};
 pub use stats::{Counters, Outcome, Stats};
 
-use crate::Connection;
+use crate::{Bearer, Connection};
 
 /// The longest offer or fragment that is read, in bytes. Chromium's offer with every codec is about 12 KiB.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -29,6 +29,8 @@ pub struct Offer {
     pub channel: String,
     /// The SDP, at most [`BODY_BYTES_MAX`] bytes.
     pub sdp: String,
+    /// The playback token that was shown, unchecked.
+    pub token: Option<Bearer>,
     /// Where the request came from; `None` outside [`crate::server`].
     pub connection: Option<Connection>,
 }

@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::stats::Outcome;
 use super::{Words, precondition};
+use crate::playback;
 use crate::problem::{self, Kind, Problem};
 
 /// Why a request about a session is refused. `detail`s go to the viewer: what is wrong and what to do, no secrets.
@@ -22,9 +23,9 @@ pub enum Refusal {
     StaleTag,
     /// A limit is reached, which the words name; a place may be free after the span.
     Full(Duration, Words),
-    /// The viewer shows nothing that lets him in, and this channel is private.
-    Unauthorized(Words),
-    /// What the viewer shows does not let him in.
+    /// The channel is private, and what the viewer shows does not let him in.
+    NotAdmitted(playback::Refusal),
+    /// The session may not be changed like that.
     Forbidden(Words),
     /// The server can't make sessions right now, for instance because it is stopping.
     Unavailable(Words),
@@ -38,11 +39,6 @@ const NOTHING_IN_COMMON: Kind = Kind::new(
 );
 const SESSION_UNKNOWN: Kind =
     Kind::new("session-unknown", "No such session", StatusCode::NOT_FOUND);
-const UNAUTHORIZED: Kind = Kind::new(
-    "unauthorized",
-    "This channel is private",
-    StatusCode::UNAUTHORIZED,
-);
 const FORBIDDEN: Kind = Kind::new("forbidden", "Not allowed in", StatusCode::FORBIDDEN);
 
 impl Refusal {
@@ -58,10 +54,7 @@ impl Refusal {
             Self::NothingInCommon(detail) => NOTHING_IN_COMMON.because(detail),
             Self::StaleTag => precondition::stale(),
             Self::Full(wait, detail) => problem::FULL.because(detail).retry_after(wait),
-            Self::Unauthorized(detail) => UNAUTHORIZED.because(detail).header(
-                http::header::WWW_AUTHENTICATE,
-                http::HeaderValue::from_static("Bearer"),
-            ),
+            Self::NotAdmitted(refusal) => refusal.problem(),
             Self::Forbidden(detail) => FORBIDDEN.because(detail),
             Self::Unavailable(detail) => problem::UNAVAILABLE
                 .because(detail)
@@ -78,7 +71,8 @@ impl Refusal {
             Self::NothingInCommon(_) => Outcome::NothingInCommon,
             Self::StaleTag => Outcome::BadRequest,
             Self::Full(..) => Outcome::Full,
-            Self::Unauthorized(_) | Self::Forbidden(_) => Outcome::NotAllowed,
+            Self::NotAdmitted(playback::Refusal::Unavailable) => Outcome::Unavailable,
+            Self::NotAdmitted(_) | Self::Forbidden(_) => Outcome::NotAllowed,
             Self::Unavailable(_) => Outcome::Unavailable,
         }
     }

@@ -10,7 +10,7 @@ use http::{Request, StatusCode, header};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::problem;
+use crate::{playback, problem};
 
 #[derive(Default)]
 struct Fake {
@@ -44,8 +44,11 @@ impl Sessions for Fake {
             )),
             "vp8" => Err(Refusal::NothingInCommon("offer H.264 or Opus".into())),
             "full" => Err(Refusal::Full(Duration::from_secs(7), "no place".into())),
-            "private" => Err(Refusal::Unauthorized("ask the host for a link".into())),
-            "wrong-token" => Err(Refusal::Forbidden("the link is over".into())),
+            "private" => Err(Refusal::NotAdmitted(match offer.token {
+                None => playback::Refusal::Needed,
+                Some(token) if token.expose() == "over" => playback::Refusal::Expired,
+                Some(_) => playback::Refusal::OtherChannel,
+            })),
             "stopping" => Err(Refusal::Unavailable("the server is stopping".into())),
             _ => Err(Refusal::UnknownChannel),
         }
@@ -181,8 +184,7 @@ async fn each_refusal_has_its_status_and_says_what_to_do() {
         ("bad", 400, "sdp-bad"),
         ("vp8", 406, "nothing-in-common"),
         ("full", 503, "full"),
-        ("private", 401, "unauthorized"),
-        ("wrong-token", 403, "forbidden"),
+        ("private", 401, "playback-token-needed"),
         ("stopping", 503, "unavailable"),
     ] {
         let response = bench.post(channel).await;
@@ -204,7 +206,38 @@ async fn each_refusal_has_its_status_and_says_what_to_do() {
                 .is_some_and(|detail| !detail.is_empty())
         );
     }
-    assert_eq!(bench.counters.stats().count(Outcome::NotAllowed), 2);
+    assert_eq!(bench.counters.stats().count(Outcome::NotAllowed), 1);
+}
+
+#[tokio::test]
+async fn a_token_comes_in_the_header_alone_and_a_refusal_says_which_it_was() {
+    let bench = Bench::new();
+    for (path, shown, status, kind, challenge) in [
+        ("/whep/private?token=over", None, 401, "needed", "Bearer"),
+        (
+            "/whep/private",
+            Some("Bearer over"),
+            401,
+            "expired",
+            "Bearer error=\"invalid_token\"",
+        ),
+        (
+            "/whep/private",
+            Some("bearer else"),
+            403,
+            "other-channel",
+            "Bearer error=\"insufficient_scope\"",
+        ),
+    ] {
+        let mut headers = vec![("content-type", "application/sdp")];
+        headers.extend(shown.map(|shown| ("authorization", shown)));
+        let response = bench.ask("POST", path, &headers, "v=0 offer").await;
+        assert_eq!(response.status().as_u16(), status, "{shown:?}");
+        assert_eq!(response.headers()[header::WWW_AUTHENTICATE], challenge);
+        let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
+        assert_eq!(body["type"], format!("/problems/playback-token-{kind}"));
+    }
+    assert_eq!(bench.counters.stats().count(Outcome::NotAllowed), 3);
 }
 
 #[tokio::test]

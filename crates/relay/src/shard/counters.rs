@@ -143,18 +143,21 @@ pub enum Closed {
     Handshake,
     /// The server ended it: channel gone, shutdown.
     Server,
+    /// What let the viewer in is over.
+    Expired,
     /// A bug, caught.
     Panic,
 }
 
 impl Closed {
     /// All of them, in the order of [`Closed::index`].
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Left,
         Self::Silent,
         Self::NeverConnected,
         Self::Handshake,
         Self::Server,
+        Self::Expired,
         Self::Panic,
     ];
 
@@ -171,6 +174,7 @@ impl Closed {
             Self::NeverConnected => "never_connected",
             Self::Handshake => "handshake",
             Self::Server => "server",
+            Self::Expired => "expired",
             Self::Panic => "panic",
         }
     }

@@ -11,6 +11,7 @@ mod feed;
 mod histogram;
 mod inbox;
 mod message;
+mod pass;
 mod session;
 mod source;
 mod start;
@@ -33,6 +34,7 @@ pub use inbox::Links;
 )]
 pub use message::ShardId;
 pub use message::{BroadcastId, FromHub};
+pub use pass::Pass;
 pub(crate) use session::{Change, Newcomer, Refused, Session, Sessions};
 pub use source::Source;
 pub use start::{Config, Shards};

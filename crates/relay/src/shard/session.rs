@@ -10,8 +10,8 @@ use zongzi_webrtc::sdp::{Kind, Stream};
 use zongzi_webrtc::stun;
 
 use super::budget::Budget;
-use super::{BroadcastId, ShardId};
-use crate::hub::{Audience, ViewerId};
+use super::{BroadcastId, Pass, ShardId};
+use crate::hub::Audience;
 use crate::viewer::Seeds;
 
 /// All sessions of the media port, whoever owns them: by their name in URLs and by ICE fragment.
@@ -48,8 +48,8 @@ pub(crate) struct Session {
     pub(crate) broadcast: BroadcastId,
     /// When the offer came.
     pub(crate) created: Instant,
-    /// Who watches, where his playback token says it.
-    pub(crate) viewer: Option<ViewerId>,
+    /// What let him in, where something was asked for or shown.
+    pub(crate) pass: Option<Pass>,
     tag: (Kind, String),
     state: Mutex<State>,
     over: AtomicBool,
@@ -201,6 +201,16 @@ impl Sessions {
         }
     }
 
+    /// The sessions of a broadcast that have no pass.
+    pub(crate) fn without_pass(&self, broadcast: BroadcastId) -> Vec<Arc<Session>> {
+        lock(&self.entered)
+            .by_name
+            .values()
+            .filter(|session| session.broadcast == broadcast && session.pass.is_none())
+            .cloned()
+            .collect()
+    }
+
     /// Ends sessions that no datagram has come for in `patience`. Returns how many.
     pub(crate) fn expire(&self, now: Instant, patience: Duration) -> usize {
         let old = |session: &&Arc<Session>| {
@@ -234,7 +244,7 @@ impl Session {
         name: String,
         broadcast: BroadcastId,
         created: Instant,
-        viewer: Option<ViewerId>,
+        pass: Option<Pass>,
         newcomer: Newcomer,
     ) -> Self {
         let ufrag = newcomer.peer.ice().credentials().ufrag.clone();
@@ -242,7 +252,7 @@ impl Session {
             name,
             broadcast,
             created,
-            viewer,
+            pass,
             tag: newcomer.tag.clone(),
             state: Mutex::new(State {
                 ufrags: vec![ufrag],
@@ -283,6 +293,12 @@ impl Session {
     /// Whether it was ended: its owner may not know yet.
     pub(crate) fn is_over(&self) -> bool {
         self.over.load(Ordering::Acquire)
+    }
+
+    /// Whether what let the viewer in is over by `now`.
+    pub(crate) fn is_expired(&self, now: Instant) -> bool {
+        let ends = self.pass.as_ref().and_then(|pass| pass.ends);
+        ends.is_some_and(|at| at <= now)
     }
 
     fn is_unclaimed(&self) -> bool {

@@ -14,8 +14,8 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 use zongzi_webrtc::dtls::Certificate;
 
 use super::{
-    BroadcastId, Closed, Config, FromHub, Histogram, Links, ShardCounters, ShardId, Shards, Source,
-    Times,
+    BroadcastId, Closed, Config, FromHub, Histogram, Links, Pass, ShardCounters, ShardId, Shards,
+    Source, Times,
 };
 use crate::hub::{Audience, ShardLink};
 use crate::packetize::{Batch, BatchKind};
@@ -186,6 +186,10 @@ impl House {
     }
 
     fn join(&self) -> Player {
+        self.join_with(None)
+    }
+
+    fn join_with(&self, pass: Option<Pass>) -> Player {
         let (mut player, offer, pending) = Player::offer();
         let asked = Some("127.0.0.1:80".parse().unwrap());
         let answer = self
@@ -195,7 +199,7 @@ impl House {
                 &self.stage.audience,
                 &offer,
                 asked,
-                None,
+                pass,
                 Instant::now(),
             )
             .unwrap();
@@ -538,6 +542,41 @@ fn the_waiting_room_stands_until_a_host_comes_and_a_delete_ends_it() {
         house.whep.delete(&player.session),
         Err(whep::Error::NoSession)
     ));
+    house.shards.shutdown();
+}
+
+#[test]
+fn a_session_ends_with_the_pass_that_let_it_in_and_others_go_on() {
+    let house = House::open(2);
+    let mut stays = house.join_with(Some(Pass::default()));
+    stays.live_until("connected", |player| player.connected);
+    let mut goes = house.join_with(Some(Pass {
+        ends: Some(Instant::now() + Duration::from_millis(1_500)),
+        ..Pass::default()
+    }));
+    goes.live_until("connected", |player| player.connected);
+    goes.live_until("closed", |player| player.closed);
+    goes.live_until("gone", |_| house.stage.audience.turnout().waiting == 1);
+    let expired = house.sum(|counters| count(&counters.sessions_closed[Closed::Expired.index()]));
+    assert_eq!((expired, house.shards.sessions()), (1, 1));
+    stays.live(Duration::from_millis(10));
+    assert!(!stays.closed);
+    house.shards.shutdown();
+}
+
+#[test]
+fn when_a_pass_is_asked_for_those_without_are_sent_away() {
+    let house = House::open(2);
+    let mut with = house.join_with(Some(Pass::default()));
+    let mut without = house.join();
+    with.live_until("connected", |player| player.connected);
+    without.live_until("connected", |player| player.connected);
+    house.join(); // one who has not connected yet
+    assert_eq!(house.whep.end_without_pass(BroadcastId(SHOW.0 + 1)), 0);
+    assert_eq!(house.whep.end_without_pass(SHOW), 2);
+    without.live_until("closed", |player| player.closed);
+    with.live_until("alone", |_| house.stage.audience.turnout().waiting == 1);
+    assert_eq!((house.shards.sessions(), with.closed), (1, false));
     house.shards.shutdown();
 }
 

@@ -17,8 +17,10 @@ use zongzi_webrtc::peer::Peer;
 use zongzi_webrtc::rtp::Ssrc;
 use zongzi_webrtc::sdp::{self, Fragment, Offer};
 
-use crate::hub::{Audience, ViewerId};
-use crate::shard::{BroadcastId, Change, Control, Links, Newcomer, Session, Sessions, Shards};
+use crate::hub::Audience;
+use crate::shard::{
+    BroadcastId, Change, Control, Links, Newcomer, Pass, Session, Sessions, Shards,
+};
 use crate::viewer::Seeds;
 
 /// The WHEP resource: makes, changes and ends viewers' sessions on the shards.
@@ -72,8 +74,8 @@ impl Whep {
 
     /// Answers an offer: the session stands, and waits for the viewer's ICE and DTLS. The broadcast need not have a
     /// host yet. `audience` is where its viewers are counted: it says what one more will be sent. `asked_at` is the
-    /// address of ours that the request came to, if known: it tells whether loopback candidates are of use. `viewer` is
-    /// who asks, where a playback token says it: his sessions count as one unique viewer.
+    /// address of ours that the request came to, if known: it tells whether loopback candidates are of use. `pass` is
+    /// what let the viewer in, if his channel asked for something or he showed something.
     ///
     /// # Errors
     /// When the offer can't be answered, or there are as many sessions as there may be.
@@ -83,7 +85,7 @@ impl Whep {
         audience: &Arc<Audience>,
         offer: &str,
         asked_at: Option<SocketAddr>,
-        viewer: Option<ViewerId>,
+        pass: Option<Pass>,
         now: Instant,
     ) -> Result<Answer, Error> {
         self.sessions.admits(audience)?;
@@ -121,7 +123,7 @@ impl Whep {
             remote_ufrag: offer.credentials.ufrag,
         };
         let session_id = hex(&random::<16>()?);
-        let session = Session::new(session_id.clone(), broadcast, now, viewer, newcomer);
+        let session = Session::new(session_id.clone(), broadcast, now, pass, newcomer);
         self.sessions
             .insert(session, &credentials.ufrag, audience)?;
         Ok(Answer {
@@ -195,11 +197,24 @@ impl Whep {
     /// No such session.
     pub fn delete(&self, session_id: &str) -> Result<(), Error> {
         let session = self.sessions.find(session_id).ok_or(Error::NoSession)?;
-        if let Change::Tell(shard) = self.sessions.end(&session) {
+        self.end(&session);
+        Ok(())
+    }
+
+    /// Ends the sessions of a broadcast that have no pass: its channel asks for one from now on. Says how many they were.
+    pub fn end_without_pass(&self, broadcast: BroadcastId) -> usize {
+        let sessions = self.sessions.without_pass(broadcast);
+        for session in &sessions {
+            self.end(session);
+        }
+        sessions.len()
+    }
+
+    fn end(&self, session: &Session) {
+        if let Change::Tell(shard) = self.sessions.end(session) {
             // A full queue is no harm: the shard sees the end at its next look around.
             let _seen_later = self.links.tell(shard, Control::Close(session.name.clone()));
         }
-        Ok(())
     }
 
     /// The certificate's context, shared with other protocols of the media port.

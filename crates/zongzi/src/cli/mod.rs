@@ -3,7 +3,9 @@
 mod channel;
 mod key;
 pub(crate) mod output;
+mod playback_key;
 mod store;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,6 +57,11 @@ enum Command {
     /// Make, list and revoke stream keys (also while the server runs)
     #[command(subcommand)]
     Key(key::Command),
+    /// Make a playback token, which lets a viewer watch a private channel, and print it
+    Token(token::Options),
+    /// List and rotate the keys that sign playback tokens
+    #[command(subcommand)]
+    PlaybackKey(playback_key::Command),
     /// Encodes one broadcast's video again; started by the server, speaks with it over standard input and output
     #[command(hide = true)]
     TranscodeWorker,
@@ -110,6 +117,8 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         }),
         Command::Channel(command) => Ok(channel::run(&command, &settings)?),
         Command::Key(command) => Ok(key::run(&command, &settings)?),
+        Command::Token(options) => Ok(token::run(&options, &settings)?),
+        Command::PlaybackKey(command) => Ok(playback_key::run(&command, &settings)?),
         Command::TranscodeWorker => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ macro_rules! files {
 const FILES: &[(&str, &[u8])] = files![
     "backoff.js",
     "controls.js",
+    "events.js",
     "health.js",
     "icon.svg",
     "index.html",
@@ -18,6 +19,7 @@ const FILES: &[(&str, &[u8])] = files![
     "player.js",
     "status.js",
     "style.css",
+    "token.js",
     "view.js",
     "watch.html",
     "whep.js",

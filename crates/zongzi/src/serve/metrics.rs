@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::statvfs;
 use zongzi_control::metrics::{self, Process, Snapshot};
+use zongzi_control::playback::Checks;
 use zongzi_control::{GateStats, store};
 use zongzi_http::{server, whep};
 use zongzi_ingest::rtmp;
@@ -23,6 +24,8 @@ pub(super) struct Sources {
     pub(super) rtmp: Arc<rtmp::Counters>,
     /// The checks of stream keys.
     pub(super) keys: Arc<dyn Fn() -> GateStats + Send + Sync>,
+    /// The checks of playback tokens.
+    pub(super) playback: Arc<dyn Fn() -> Checks + Send + Sync>,
     pub(super) whep: Arc<whep::Counters>,
     pub(super) store: StoreSource,
     /// Each HTTP listener by its name in the settings.
@@ -57,6 +60,7 @@ impl Sources {
             process: Process::read(),
             ingest: vec![self.ingest()],
             keys: (self.keys)(),
+            playback: (self.playback)(),
             hub: self.hub(),
             renditions: self.renditions(),
             video: self.video.snapshot(),

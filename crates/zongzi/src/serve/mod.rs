@@ -5,6 +5,7 @@ mod announce;
 mod assets;
 mod bridge;
 mod descriptors;
+mod follow;
 mod listeners;
 mod logging;
 mod metrics;

@@ -6,9 +6,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zongzi_control::Control;
-use zongzi_control::events::{Events, What};
-use zongzi_control::store::{Change, Sqlite};
-use zongzi_control::watch::{Told, Watch};
+use zongzi_control::events::Events;
+use zongzi_control::playback;
+use zongzi_control::store::Sqlite;
+use zongzi_control::watch::Watch;
 use zongzi_http::health::Ready;
 use zongzi_http::{Front, admin, whep};
 use zongzi_ingest::rtmp;
@@ -17,8 +18,9 @@ use zongzi_relay::shard::{Shards, Source};
 
 use super::announce::{FirstStart, Listening};
 use super::bridge::{
-    Backstage, Catalog, Door, News, Programme, Rejections, Stage, Transcoders, Viewers,
+    Backstage, Catalog, Door, Entrance, News, Programme, Rejections, Stage, Transcoders, Viewers,
 };
+use super::follow::Follower;
 use super::metrics::{Sources, StoreSource};
 use super::reach::Reach;
 use super::video::Workers;
@@ -46,6 +48,10 @@ impl Server {
     /// Binds, wires and starts everything, and says so.
     pub(super) async fn start(settings: Settings) -> Result<Self, StartError> {
         check(&settings).map_err(StartError::Settings)?;
+        let playback = settings
+            .playback
+            .gate_settings()
+            .map_err(StartError::Settings)?;
         let bound = Bound::open(&settings).map_err(StartError::Settings)?;
         let listening = bound.addresses().map_err(StartError::Failed)?;
         let control = Control::open(&settings.data.dir).map_err(|error| {
@@ -59,7 +65,8 @@ impl Server {
             .await
             .context("the store can't be used")
             .map_err(StartError::Failed)?;
-        let server = Self::wire(&settings, bound, &control)
+        let gate = Arc::new(control.playback_gate(playback));
+        let server = Self::wire(&settings, bound, &control, gate)
             .await
             .map_err(StartError::Failed)?;
         let reach = Reach::here();
@@ -105,6 +112,7 @@ impl Server {
         settings: &Settings,
         mut bound: Bound,
         control: &Control<Sqlite>,
+        viewers_gate: Arc<playback::Gate<Sqlite>>,
     ) -> anyhow::Result<Self> {
         let epoch = Instant::now();
         let video = Workers::new(settings.transcode.max_streams)
@@ -130,11 +138,10 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let events = Events::default();
-        tasks.spawn(follow(watch, hub.clone(), events.clone(), stopping.clone()));
         let news = News::new(hub.clone(), events.clone());
         tasks.spawn(news.run(stopped(stopping.clone())));
 
-        let rejections = Arc::new(Rejections::new(events));
+        let rejections = Arc::new(Rejections::new(events.clone()));
         let gate = Arc::new(control.gate());
         let door = Arc::new(Door::new(Arc::clone(&gate), Arc::clone(&rejections)));
         let stage = Arc::new(Stage::new(hub.clone(), catalog.clone(), rejections));
@@ -145,7 +152,21 @@ impl Server {
         ));
         let http_counters = Arc::new(zongzi_http::server::Counters::default());
         let whep_counters = Arc::new(whep::Counters::default());
-        let viewers = Viewers::new(&settings.media, &bound.shards, hub.clone(), catalog.clone())?;
+        let entrance = Entrance::new(Arc::clone(&viewers_gate));
+        let viewers = Arc::new(Viewers::new(
+            &settings.media,
+            &bound.shards,
+            hub.clone(),
+            catalog.clone(),
+            entrance.clone(),
+        )?);
+        let follower = Follower {
+            hub: hub.clone(),
+            catalog: catalog.clone(),
+            viewers: Arc::clone(&viewers),
+            events,
+        };
+        tasks.spawn(follower.run(watch, stopping.clone()));
         let (shard_counters, socket_counters) = Sources::of_shards(&bound.shards);
         let admin_counters = Arc::new(zongzi_http::server::Counters::default());
         let sources = Sources {
@@ -155,6 +176,7 @@ impl Server {
             sockets: socket_counters,
             rtmp: ingest.counters(),
             keys: Arc::new(move || door.stats()),
+            playback: Arc::new(move || viewers_gate.checks()),
             whep: Arc::clone(&whep_counters),
             store: StoreSource {
                 counters: control.store().counters(),
@@ -168,9 +190,9 @@ impl Server {
         };
         let ready = readiness(stopping.clone());
         let front = Front {
-            sessions: Arc::new(viewers),
+            sessions: viewers,
             whep_counters,
-            channels: Arc::new(Programme::new(catalog, hub.clone())),
+            channels: Arc::new(Programme::new(catalog, hub.clone(), entrance)),
             hosts: Arc::new(Backstage::new(gate, hub.clone())),
             assets: assets::assets(),
             origins: settings.http.origins(),
@@ -255,51 +277,6 @@ fn check(settings: &Settings) -> Result<(), String> {
         open("metrics.listen", address.ip())?;
     }
     Ok(())
-}
-
-/// Ends what another process has taken the right from.
-async fn follow(
-    watch: Watch<Sqlite>,
-    hub: Hub,
-    events: Events,
-    mut stopping: watch::Receiver<bool>,
-) {
-    let mut changes = watch.run();
-    loop {
-        let told = tokio::select! {
-            told = changes.recv() => told,
-            _ = stopping.wait_for(|stop| *stop) => return,
-        };
-        if let Some(what) = told.as_ref().and_then(key_event) {
-            events.emit(what);
-        }
-        match told.map(|told| told.change) {
-            Some(Change::KeyRevoked { key, channel }) => {
-                if hub.end_key(key.as_str()) > 0 {
-                    tracing::info!(%channel, key_id = key.as_str(), "stream key revoked, its live session ended");
-                }
-            }
-            Some(Change::ChannelDeleted(channel)) => {
-                if hub.kick(&channel) {
-                    tracing::info!(%channel, "channel deleted, its live session ended");
-                }
-            }
-            Some(_) => {}
-            None => return,
-        }
-    }
-}
-
-/// What is to be told of a change of the store, once.
-fn key_event(told: &Told) -> Option<What> {
-    if told.again {
-        return None;
-    }
-    match told.change.clone() {
-        Change::KeyCreated { channel, key } => Some(What::KeyCreated { channel, key }),
-        Change::KeyRevoked { channel, key } => Some(What::KeyRevoked { channel, key }),
-        _ => None,
-    }
 }
 
 fn readiness(stopping: watch::Receiver<bool>) -> Ready {

@@ -10,4 +10,6 @@ mod values;
 mod wiring;
 
 pub(crate) use load::{Overrides, SettingsError, load};
-pub(crate) use sections::{Broadcast, Http, Limits, Log, LogFormat, Media, Rtmp, Settings};
+pub(crate) use sections::{
+    Broadcast, Http, Limits, Log, LogFormat, Media, Playback, Rtmp, Settings,
+};

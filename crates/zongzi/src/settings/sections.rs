@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) metrics: Metrics,
     pub(crate) broadcast: Broadcast,
     pub(crate) transcode: Transcode,
+    pub(crate) playback: Playback,
     pub(crate) limits: Limits,
 }
 
@@ -113,6 +114,15 @@ pub(crate) struct Broadcast {
 pub(crate) struct Transcode {
     /// Broadcasts at one time; 0 is none.
     pub(crate) max_streams: usize,
+}
+
+/// What private channels ask of viewers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Playback {
+    /// Files with the public keys of others who may make playback tokens.
+    pub(crate) public_keys: Vec<PathBuf>,
+    pub(crate) end_expired: bool,
 }
 
 /// The server's own bounds.

@@ -1,11 +1,12 @@
 //! Sections of the settings as the parts they are for want them.
 
+use zongzi_control::playback::{GateSettings, IssuerKey};
 use zongzi_http::cors::Origins;
 use zongzi_http::server::Limits as HttpLimits;
 use zongzi_ingest::rtmp;
 use zongzi_relay::{hub, shard};
 
-use super::{Broadcast, Http, Limits, Media, Rtmp};
+use super::{Broadcast, Http, Limits, Media, Playback, Rtmp};
 
 impl Rtmp {
     /// For the RTMP listener.
@@ -50,6 +51,29 @@ impl Broadcast {
         config.grace_orderly = self.grace_orderly;
         config.broadcasts_max = limits.broadcasts;
         config
+    }
+}
+
+impl Playback {
+    /// For the gate of viewers. The error names the settings key.
+    pub(crate) fn gate_settings(&self) -> Result<GateSettings, String> {
+        if self.public_keys.len() > IssuerKey::MAX {
+            return Err(format!(
+                "playback.public_keys has {} files; at most {} are taken",
+                self.public_keys.len(),
+                IssuerKey::MAX
+            ));
+        }
+        let read =
+            |path| IssuerKey::read(path).map_err(|error| format!("playback.public_keys: {error}"));
+        Ok(GateSettings {
+            issuers: self
+                .public_keys
+                .iter()
+                .map(|path| read(path))
+                .collect::<Result<_, _>>()?,
+            end_expired: self.end_expired,
+        })
     }
 }
 

@@ -24,14 +24,22 @@ pub(super) fn create(
         .into());
     }
     transaction.execute(
-        "INSERT INTO channel (name, title, takeover, created_ms, version) VALUES (?1, ?2, ?3, ?4, 1)",
-        (new.name.as_str(), new.title.as_str(), new.takeover.as_str(), ms(now)),
+        "INSERT INTO channel (name, title, takeover, private, created_ms, version)
+        VALUES (?1, ?2, ?3, ?4, ?5, 1)",
+        (
+            new.name.as_str(),
+            new.title.as_str(),
+            new.takeover.as_str(),
+            new.private,
+            ms(now),
+        ),
     )?;
     changes::note(transaction, &Change::ChannelCreated(new.name.clone()), now)?;
     Ok(Channel {
         name: new.name,
         title: new.title,
         takeover: new.takeover,
+        private: new.private,
         created: now,
         version: 1,
     })
@@ -71,16 +79,19 @@ pub(super) fn update(
     let before = channel.clone();
     channel.title = patch.title.unwrap_or(channel.title);
     channel.takeover = patch.takeover.unwrap_or(channel.takeover);
+    channel.private = patch.private.unwrap_or(channel.private);
     if channel == before {
         return Ok(channel);
     }
     channel.version = channel.version.saturating_add(1);
     transaction.execute(
-        "UPDATE channel SET title = ?2, takeover = ?3, version = version + 1 WHERE name = ?1",
+        "UPDATE channel SET title = ?2, takeover = ?3, private = ?4, version = version + 1
+        WHERE name = ?1",
         (
             channel.name.as_str(),
             channel.title.as_str(),
             channel.takeover.as_str(),
+            channel.private,
         ),
     )?;
     changes::note(
@@ -118,8 +129,7 @@ fn at_version(
 }
 
 /// The columns that [`read`] reads, in its order.
-pub(super) const COLUMNS: &str =
-    "channel.name, channel.title, channel.takeover, channel.created_ms, channel.version";
+pub(super) const COLUMNS: &str = "channel.name, channel.title, channel.takeover, channel.private, channel.created_ms, channel.version";
 
 /// Reads a channel from the columns of a row that begin at `first`.
 pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Channel, Failure> {
@@ -132,8 +142,9 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Channel, Failure> {
         name: text(0)?.parse().map_err(Failure::unsound("channel name"))?,
         title: text(1)?.parse().map_err(Failure::unsound("title"))?,
         takeover: text(2)?.parse().map_err(Failure::unsound("takeover"))?,
-        created: timestamp(row.get(first + 3)?)?,
-        version: u64::try_from(row.get::<_, i64>(first + 4)?)
+        private: row.get(first + 3)?,
+        created: timestamp(row.get(first + 4)?)?,
+        version: u64::try_from(row.get::<_, i64>(first + 5)?)
             .map_err(Failure::unsound("version"))?,
     })
 }

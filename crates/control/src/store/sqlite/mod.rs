@@ -2,6 +2,7 @@ mod changes;
 mod channels;
 mod failure;
 mod keys;
+mod playback_keys;
 mod schema;
 mod seed;
 
@@ -16,7 +17,7 @@ use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use self::failure::Failure;
-use super::{Change, Counters, Error, NewKey, Sequence, Store};
+use super::{Change, Counters, Error, NewKey, PlaybackKeyRow, Sequence, Store};
 use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel};
 
 /// A store in one SQLite file, used by several processes at once: a server and the command line.
@@ -244,6 +245,30 @@ impl Store for Sqlite {
 
     async fn touch_key(&self, id: KeyId, now: Timestamp) -> Result<(), Error> {
         self.write(move |transaction| keys::touch(transaction, &id, now))
+            .await
+    }
+
+    async fn playback_keys(&self, now: Timestamp) -> Result<Vec<PlaybackKeyRow>, Error> {
+        self.run(move |connection| playback_keys::accepted(connection, now))
+            .await
+    }
+
+    async fn current_playback_key(
+        &self,
+        kid: String,
+        now: Timestamp,
+    ) -> Result<PlaybackKeyRow, Error> {
+        self.write(move |transaction| playback_keys::current(transaction, kid, now))
+            .await
+    }
+
+    async fn rotate_playback_key(
+        &self,
+        kid: String,
+        retire: Timestamp,
+        now: Timestamp,
+    ) -> Result<PlaybackKeyRow, Error> {
+        self.write(move |transaction| playback_keys::rotate(transaction, kid, retire, now))
             .await
     }
 

@@ -42,6 +42,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
     "ALTER TABLE stream_key ADD COLUMN expires_ms INTEGER;
     CREATE INDEX stream_key_to_expire ON stream_key (expires_ms)
         WHERE expires_ms IS NOT NULL AND revoked_ms IS NULL;",
+    // 3: channels whose viewers need a playback token, and the names of the keys that sign them.
+    "ALTER TABLE channel ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE playback_key (
+        kid TEXT PRIMARY KEY,
+        created_ms INTEGER NOT NULL,
+        retires_ms INTEGER
+    ) STRICT, WITHOUT ROWID;",
 ];
 
 /// The schema that this program writes.

@@ -17,6 +17,7 @@ fn channel(name: &str) -> NewChannel {
         name: name.parse().unwrap(),
         title: "A title".parse().unwrap(),
         takeover: Takeover::Refuse,
+        private: true,
     }
 }
 

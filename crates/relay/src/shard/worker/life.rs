@@ -84,7 +84,7 @@ impl Worker {
                     if let Some(channel) = channel {
                         channel.viewers.push(key);
                         let audience = channel.audience.as_ref();
-                        let who = viewer.session.viewer;
+                        let who = viewer.session.pass.and_then(|pass| pass.viewer);
                         viewer.visit = audience.map(|audience| audience.enter(PROTOCOL, who));
                         tracing::debug!(
                             viewer = key.0,
@@ -169,13 +169,14 @@ impl Worker {
         }
         self.swept = now.at;
         for key in self.viewers.keys() {
-            let over = self
-                .viewers
-                .viewer(key)
-                .is_some_and(|viewer| viewer.session.is_over());
-            if over {
+            let Some(session) = self.viewers.get(key).map(|viewer| &viewer.session) else {
+                continue;
+            };
+            if session.is_over() {
                 // Its end was told, and the message found the queue full.
                 self.close(key, Closed::Left);
+            } else if session.is_expired(now.at) {
+                self.close(key, Closed::Expired);
             } else {
                 self.let_time_pass(key, now);
             }

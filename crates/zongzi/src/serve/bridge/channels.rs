@@ -3,11 +3,15 @@ use std::sync::Arc;
 use zongzi_control::Channel;
 use zongzi_control::store::Sqlite;
 use zongzi_control::watch::Directory;
+use zongzi_http::Bearer;
+use zongzi_http::playback::{Admission, Refusal};
 use zongzi_http::public::{self, ChannelStatus, Unavailable, VideoStatus};
 use zongzi_media::ChannelName;
 use zongzi_relay::advice::Advisory;
 use zongzi_relay::hub::{self, Hub, Playing, Status, Takeover};
 use zongzi_relay::playability::Reason;
+
+use super::Entrance;
 
 /// The channels that exist, and how each stands.
 #[derive(Debug, Clone)]
@@ -20,6 +24,7 @@ pub(crate) struct Catalog {
 pub(crate) struct Programme {
     catalog: Catalog,
     hub: Hub,
+    entrance: Entrance,
 }
 
 impl Catalog {
@@ -49,8 +54,12 @@ impl Catalog {
 }
 
 impl Programme {
-    pub(crate) fn new(catalog: Catalog, hub: Hub) -> Self {
-        Self { catalog, hub }
+    pub(crate) fn new(catalog: Catalog, hub: Hub, entrance: Entrance) -> Self {
+        Self {
+            catalog,
+            hub,
+            entrance,
+        }
     }
 }
 
@@ -61,6 +70,15 @@ impl public::Channels for Programme {
         };
         let status = self.hub.status(&channel.name);
         Ok(Some(public_status(&channel, status.as_ref())))
+    }
+
+    async fn admit(&self, channel: &str, token: Option<&Bearer>) -> Result<Admission, Refusal> {
+        match self.catalog.find(channel).await {
+            Ok(Some(channel)) => self.entrance.admission(&channel, token).await,
+            // It was there a moment ago.
+            Ok(None) => Err(Refusal::Needed),
+            Err(Unavailable) => Err(Refusal::Unavailable),
+        }
     }
 }
 
@@ -83,6 +101,7 @@ fn public_status(channel: &Channel, status: Option<&Status>) -> ChannelStatus {
     ChannelStatus {
         channel: channel.name.to_string(),
         title: channel.title.to_string(),
+        private: channel.private,
         state,
         viewers: turnout.viewers,
         viewers_by_protocol: turnout.by_protocol,

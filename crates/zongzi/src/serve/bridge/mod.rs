@@ -1,6 +1,7 @@
 //! The seams between the crates that do not know each other, joined.
 
 mod channels;
+mod entrance;
 mod hosts;
 mod keys;
 mod news;
@@ -10,6 +11,7 @@ mod renditions;
 mod viewers;
 
 pub(super) use channels::{Catalog, Programme};
+pub(super) use entrance::Entrance;
 pub(super) use hosts::Backstage;
 pub(super) use keys::Door;
 pub(super) use news::News;

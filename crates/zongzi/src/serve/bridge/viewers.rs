@@ -5,13 +5,14 @@ use anyhow::Context as _;
 use zongzi_http::whep::{
     Address, Change, Changed, Created, EntityTag, Offer, Refusal, SessionId, Sessions,
 };
+use zongzi_media::ChannelName;
 use zongzi_relay::hub::Hub;
 use zongzi_relay::shard::Shards;
 use zongzi_relay::whep::{Error, Patched, Reach, Whep};
 use zongzi_webrtc::dtls::Certificate;
 use zongzi_webrtc::sdp;
 
-use super::Catalog;
+use super::{Catalog, Entrance};
 use crate::settings::Media;
 
 /// The WHEP resource over the relay's sessions, for channels that exist.
@@ -20,6 +21,7 @@ pub(crate) struct Viewers {
     whep: Whep,
     hub: Hub,
     catalog: Catalog,
+    entrance: Entrance,
 }
 
 impl Viewers {
@@ -28,11 +30,23 @@ impl Viewers {
         shards: &Shards,
         hub: Hub,
         catalog: Catalog,
+        entrance: Entrance,
     ) -> anyhow::Result<Self> {
         let certificate = Certificate::generate().context("no DTLS certificate could be made")?;
         let reach = Reach::new(shards.local_addr(), media.public_ips.clone());
         let whep = Whep::new(shards, certificate, reach)?;
-        Ok(Self { whep, hub, catalog })
+        Ok(Self {
+            whep,
+            hub,
+            catalog,
+            entrance,
+        })
+    }
+
+    /// Ends the sessions of those who watch a channel without a token, as it is private now.
+    pub(crate) fn cut_off_strangers(&self, channel: &ChannelName) -> usize {
+        let status = self.hub.status(channel);
+        status.map_or(0, |status| self.whep.end_without_pass(status.broadcast))
     }
 
     /// The session's name in the relay, if it is one of the channel's.
@@ -57,6 +71,8 @@ impl Sessions for Viewers {
         let channel = found
             .map_err(|error| Refusal::Unavailable(error.to_string().into()))?
             .ok_or(Refusal::UnknownChannel)?;
+        let pass = self.entrance.pass(&channel, offer.token.as_ref()).await;
+        let pass = pass.map_err(Refusal::NotAdmitted)?;
         let broadcast = self
             .hub
             .broadcast_id(&channel.name)
@@ -66,7 +82,7 @@ impl Sessions for Viewers {
         let local = offer.connection.map(|connection| connection.local);
         let answer = self
             .whep
-            .create(broadcast, &audience, &offer.sdp, local, None, asked)
+            .create(broadcast, &audience, &offer.sdp, local, pass, asked)
             .map_err(refusal)?;
         let session: SessionId = answer
             .session_id

@@ -1,0 +1,350 @@
+//! No secret is said: not in the log at its most talkative, not in metrics, not in any answer but the one that hands it
+//! out.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zongzi_tests::browser::{self, Browser};
+use zongzi_tests::ffmpeg::Host;
+use zongzi_tests::http;
+use zongzi_tests::jwt;
+use zongzi_tests::offer;
+use zongzi_tests::server::{Options, Server};
+use zongzi_tests::source::Clip;
+use zongzi_tests::wait;
+
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn no_secret_that_a_run_made_is_said_by_it() {
+    let server = Options::default().set("log.level", "trace").start();
+    let mut secrets = Secrets::default();
+    let first = server.said.iter().find(|line| line.contains("first_start"));
+    let first: Value = serde_json::from_str(first.expect("it is the first start")).expect("JSON");
+    secrets.add(
+        "the first stream key",
+        first["stream_key"].as_str().expect("it is shown once"),
+    );
+    let admin = fs::read_to_string(server.data().join("admin-token")).expect("it was made");
+    secrets.add("the admin token", admin.trim());
+    secrets.add("a stream key", &server.key("demo").key);
+    let shared: Value =
+        serde_json::from_str(&server.command(&["playback-key", "secret", "--json"])).expect("JSON");
+    secrets.add(
+        "the HS256 secret",
+        shared["secret"].as_str().expect("it is shown"),
+    );
+    server.command(&["channel", "set", "demo", "--private", "true"]);
+    let token = server.command(&["token", "demo", "--viewer", "anna-the-customer"]);
+    secrets.add("a playback token", token.trim());
+    secrets.add(
+        "its signature",
+        token.trim().rsplit('.').next().unwrap_or_default(),
+    );
+    secrets.add("a viewer's id", "anna-the-customer");
+
+    let mut said = Said::default();
+    api(&server, &mut secrets, &mut said);
+    hosts(&server, &secrets);
+    viewers(&server, &mut secrets, &mut said);
+    guesses(&server, &mut secrets, &mut said);
+    said.note("/metrics", &server.metrics());
+    for path in [
+        "/",
+        "/watch/demo",
+        "/api/public/channels/demo",
+        "/healthz",
+        "/nowhere",
+    ] {
+        said.note(path, &server.get(path).body);
+    }
+    for args in [
+        &["key", "list", "--json"][..],
+        &["channel", "list", "--json"],
+        &["playback-key", "list", "--json"],
+    ] {
+        said.note(&args.join(" "), &server.command(args));
+    }
+    said.note(
+        "standard output",
+        &server
+            .said
+            .iter()
+            .filter(|line| !line.contains("first_start"))
+            .cloned()
+            .collect::<String>(),
+    );
+    said.note("the log", &server.log());
+    let log_bytes = server.log().len();
+    let data = server.stop();
+    // What lies on the disk, but for the two files that are there to hold a secret.
+    for file in fs::read_dir(data.path()).expect("the data folder") {
+        let path = file.expect("a file").path();
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        if path.is_file() && !["admin-token", "key-secret"].contains(&name.as_str()) {
+            said.note(
+                &name,
+                &String::from_utf8_lossy(&fs::read(&path).expect("it can be read")),
+            );
+        }
+    }
+    assert!(
+        log_bytes > 5_000,
+        "the log was not talkative: {log_bytes} bytes"
+    );
+    secrets.look_for(&said);
+}
+
+// ---- the acts ----
+
+fn api(server: &Server, secrets: &mut Secrets, said: &mut Said) {
+    let admin = secrets.get("the admin token");
+    let made = ask_api(
+        server,
+        &admin,
+        "POST",
+        "/api/v1/channels/demo/keys",
+        json!({"label": "OBS"}),
+    );
+    let made: Value = serde_json::from_str(&made).expect("JSON");
+    secrets.add(
+        "a key of the API",
+        made["key"].as_str().expect("shown once"),
+    );
+    let rotate = format!(
+        "/api/v1/keys/{}/rotate",
+        made["id"].as_str().expect("an id")
+    );
+    let rotated = ask_api(
+        server,
+        &admin,
+        "POST",
+        &rotate,
+        json!({"overlap_seconds": 60}),
+    );
+    let rotated: Value = serde_json::from_str(&rotated).expect("JSON");
+    secrets.add(
+        "a rotated key",
+        rotated["key"].as_str().expect("shown once"),
+    );
+    let path = "/api/v1/channels/demo/playback-tokens";
+    let token = ask_api(
+        server,
+        &admin,
+        "POST",
+        path,
+        json!({"viewer": "bo-the-customer"}),
+    );
+    let token: Value = serde_json::from_str(&token).expect("JSON");
+    secrets.add(
+        "a token of the API",
+        token["token"].as_str().expect("shown once"),
+    );
+    for (method, path, body) in [
+        ("GET", "/api/v1/channels", Value::Null),
+        ("GET", "/api/v1/channels/demo", Value::Null),
+        ("GET", "/api/v1/channels/demo/keys", Value::Null),
+        ("GET", "/api/v1/playback-keys", Value::Null),
+        ("GET", "/api/openapi.json", Value::Null),
+        (
+            "POST",
+            "/api/v1/channels/demo/keys",
+            json!({"label": secrets.get("a stream key").repeat(9)}),
+        ),
+        ("GET", "/api/v1/keys/none", Value::Null),
+    ] {
+        said.note(path, &ask_api(server, &admin, method, path, body));
+    }
+}
+
+fn hosts(server: &Server, secrets: &Secrets) {
+    let url = server.rtmp_url();
+    let host = Host::publish(&Clip::SMALL.file(), &url, &secrets.get("a stream key"));
+    let token = secrets.get("a playback token");
+    wait::until("the host to be live", SOON, || {
+        (server.status_with("demo", &token)["state"] == "live").then_some(())
+    });
+    // A playback token where a stream key belongs is wrong, and no less secret.
+    let mut wrong = Host::publish(&Clip::SMALL.file(), &url, &secrets.get("its signature"));
+    assert!(!wrong.wait(SOON).success());
+    server.command(&["key", "create", "demo"]);
+    drop(host);
+}
+
+fn viewers(server: &Server, secrets: &mut Secrets, said: &mut Said) {
+    let token = secrets.get("a playback token");
+    let mut browser = Browser::start_with(browser::Options {
+        reader: false,
+        ..Default::default()
+    });
+    browser.open(&server.url(&format!("/watch/demo?token={token}")));
+    browser.wait_shown("a session", SOON, |shown| {
+        matches!(shown.state.as_str(), "waiting" | "live")
+    });
+    let hook = "performance.getEntries().map((entry) => entry.name).join(' ')";
+    // The page's own address at its start is the one place where the browser must know it.
+    let asked = browser
+        .eval(hook)
+        .to_string()
+        .replace(&server.url(&format!("/watch/demo?token={token}")), "");
+    said.note("the addresses that the page asked for", &asked);
+    said.note(
+        "the page's complaints",
+        &browser.shown().complaints.join("\n"),
+    );
+    let bearer = format!("Bearer {token}");
+    let headers = [
+        ("content-type", "application/sdp"),
+        ("authorization", bearer.as_str()),
+    ];
+    let joined = http::request(
+        server.ready.http,
+        "POST",
+        "/whep/demo",
+        &headers,
+        offer::SDP,
+    );
+    assert_eq!(joined.status, 201);
+    said.note("a WHEP answer", &format!("{}{}", joined.head, joined.body));
+    let location = joined.header("location").expect("201 names it").to_owned();
+    let session = location.rsplit('/').next().unwrap_or_default().to_owned();
+    said.0.retain(|place, _| place != "a WHEP answer");
+    // Who knows a session's name may end it (RFC 9725 §4.2): it is the viewer's secret.
+    secrets.add("a session's name", &session);
+    let patched = [
+        ("content-type", "application/trickle-ice-sdpfrag"),
+        ("if-match", "*"),
+    ];
+    let fragment = "a=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\n";
+    said.note(
+        "a PATCH",
+        &http::request(server.ready.http, "PATCH", &location, &patched, fragment).body,
+    );
+    said.note(
+        "a DELETE",
+        &http::request(server.ready.http, "DELETE", &location, &[], "").body,
+    );
+    said.note(
+        "a second DELETE",
+        &http::request(server.ready.http, "DELETE", &location, &[], "").body,
+    );
+}
+
+/// What is wrong is often the right thing in the wrong place, so it is a secret as well.
+fn guesses(server: &Server, secrets: &mut Secrets, said: &mut Said) {
+    let wrong = format!("{}x", secrets.get("the admin token"));
+    secrets.add("a wrong admin token", &wrong);
+    said.note(
+        "a wrong admin token's answer",
+        &ask_api(server, &wrong, "GET", "/api/v1/channels", Value::Null),
+    );
+    let claims = json!({"channel": "demo", "exp": jwt::seconds(-600)});
+    let expired = jwt::hs256(
+        &json!({"alg": "HS256"}),
+        &claims,
+        &secrets.get("the HS256 secret"),
+    );
+    secrets.add("an expired token", &expired);
+    let stream_key = secrets.get("a stream key");
+    for shown in [expired.as_str(), &stream_key, "garbage-that-is-no-token"] {
+        let bearer = format!("Bearer {shown}");
+        let headers = [
+            ("content-type", "application/sdp"),
+            ("authorization", bearer.as_str()),
+        ];
+        for (method, path) in [
+            ("POST", "/whep/demo"),
+            ("GET", "/api/public/channels/demo"),
+            ("GET", "/api/public/channels/demo/events"),
+        ] {
+            let answer = http::request(server.ready.http, method, path, &headers, offer::SDP);
+            assert_eq!(answer.status, 401);
+            said.note(
+                &format!("{method} {path}"),
+                &format!("{}{}", answer.head, answer.body),
+            );
+        }
+    }
+}
+
+fn ask_api(server: &Server, admin: &str, method: &str, path: &str, body: Value) -> String {
+    let bearer = format!("Bearer {admin}");
+    let headers = [
+        ("content-type", "application/json"),
+        ("authorization", bearer.as_str()),
+    ];
+    http::request(
+        server.ready.admin,
+        method,
+        path,
+        &headers,
+        &body.to_string(),
+    )
+    .body
+}
+
+/// Secrets by what they are.
+#[derive(Default)]
+struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    fn add(&mut self, what: &str, secret: &str) {
+        assert!(
+            secret.len() >= 12,
+            "{what} is too short to be looked for: {secret}"
+        );
+        self.0.insert(what.to_owned(), secret.to_owned());
+    }
+
+    fn get(&self, what: &str) -> String {
+        self.0.get(what).cloned().expect("it was added")
+    }
+
+    fn look_for(&self, said: &Said) {
+        for (what, secret) in &self.0 {
+            for (place, text) in &said.0 {
+                // The log's line is shown without it, so that a red test says no secret either.
+                let line = text.lines().find(|line| line.contains(secret.as_str()));
+                assert!(
+                    line.is_none(),
+                    "{what} stands in {place}: {:.300}",
+                    line.unwrap_or_default().replace(secret.as_str(), "…")
+                );
+            }
+        }
+        assert!(self.0.len() > 10 && said.0.len() > 15);
+    }
+}
+
+/// All that was said, by where.
+#[derive(Default)]
+struct Said(BTreeMap<String, String>);
+
+impl Said {
+    fn note(&mut self, place: &str, text: &str) {
+        self.0.entry(place.to_owned()).or_default().push_str(text);
+    }
+}
+
+#[test]
+fn the_files_that_hold_secrets_are_for_the_server_s_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let server = Server::start();
+    let mode = |path: &Path| {
+        fs::metadata(path)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    for name in ["admin-token", "key-secret"] {
+        assert_eq!(mode(&server.data().join(name)), 0o600, "{name}");
+    }
+}

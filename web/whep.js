@@ -104,7 +104,7 @@ export class Session {
   async restart() {
     if (this.#restarting || this.pc.connectionState === "closed") return;
     this.#restarting = true;
-    this.onchange("interrupted");
+    if (this.pc.connectionState !== "connected") this.onchange("interrupted");
     this.#after(RESTART_MS_MAX, () => this.close("lost"));
     try {
       const offer = await this.pc.createOffer({ iceRestart: true });
@@ -116,6 +116,8 @@ export class Session {
       });
       this.answer = withIce(this.answer, await response.text());
       await this.pc.setRemoteDescription({ type: "answer", sdp: this.answer });
+      // A connection that was whole stays so while ICE looks anew, and tells of no change.
+      if (this.pc.connectionState === "connected") this.#changed();
     } catch {
       this.close("lost");
     } finally {

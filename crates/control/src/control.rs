@@ -1,16 +1,22 @@
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use tokio::sync::Notify;
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use crate::admin_token::AdminToken;
+use crate::events::Kind;
 use crate::gate::KeyGate;
+use crate::hooks::{
+    self, Client, Counts, Courier, Hook, HookId, MintedHook, NewHook, Retry, Url,
+};
 use crate::key::{Key, KeyId, Minted, StreamKey};
 use crate::playback::{self, Algorithm, Claims, Gate, GateSettings, Material, Signed, SigningKey};
 use crate::random;
 use crate::secret::{Purpose, Secret};
-use crate::store::{Error, NewKey, PlaybackKeyRow, Sqlite, Store};
+use crate::store::{Error, HOOKS_MAX, NewKey, PlaybackKeyRow, Sqlite, Store};
 use crate::{Channel, ChannelPatch, NewChannel, Takeover, Text};
 
 /// Channels and keys, as the command line and the server work with them.
@@ -244,6 +250,44 @@ impl<S: Store> Control<S> {
         self.store.current_playback_key(new_kid(), now()).await
     }
 
+    /// Makes a hook that is told of `events`; none named: of all.
+    ///
+    /// # Errors
+    /// When there are too many, or the store fails.
+    pub async fn create_hook(
+        &self,
+        url: Url,
+        events: Vec<Kind>,
+        label: Text,
+    ) -> Result<MintedHook, Error> {
+        let new = NewHook {
+            id: HookId::random(),
+            url,
+            events,
+            label,
+            salt: random::bytes(),
+        };
+        let hook = self.store.create_hook(new, now()).await?;
+        let key = hooks::SigningKey::derive(&self.secret, &hook.salt);
+        Ok(MintedHook { hook, key })
+    }
+
+    /// All hooks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn hooks(&self) -> Result<Vec<Hook>, Error> {
+        self.store.hooks(None, HOOKS_MAX).await
+    }
+
+    /// Deletes a hook and what was on its way to it.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn delete_hook(&self, id: HookId) -> Result<(), Error> {
+        self.store.delete_hook(id, None).await
+    }
+
     /// The store behind it.
     pub fn store(&self) -> &S {
         &self.store
@@ -273,6 +317,18 @@ impl<S: Store + Clone> Control<S> {
     /// The gate that viewers' playback tokens are checked at.
     pub fn playback_gate(&self, settings: GateSettings) -> Gate<S> {
         Gate::new(self.store.clone(), self.secret.clone(), settings)
+    }
+
+    /// Who posts what is in the outbox; `written` is notified when something new is.
+    pub fn courier(
+        &self,
+        client: Client,
+        retry: Retry,
+        counts: Arc<Counts>,
+        written: Arc<Notify>,
+    ) -> Courier<S> {
+        let (store, secret) = (self.store.clone(), self.secret.clone());
+        Courier::new(store, secret, client, retry, counts, written)
     }
 }
 

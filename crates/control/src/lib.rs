@@ -14,6 +14,7 @@ mod channel;
 mod control;
 pub mod events;
 mod gate;
+pub mod hooks;
 mod key;
 pub mod metrics;
 pub mod playback;

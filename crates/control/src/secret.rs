@@ -126,6 +126,7 @@ pub(crate) enum Purpose {
     PlaybackEd25519,
     /// Makes the HS256 secret of a playback key.
     PlaybackHs256,
+    HookKey,
     /// Stands in the store to tell whether store and secret belong together.
     Check,
 }
@@ -137,6 +138,7 @@ impl Purpose {
             Self::AdminToken => b"admin token\0",
             Self::PlaybackEd25519 => b"playback ed25519\0",
             Self::PlaybackHs256 => b"playback hs256\0",
+            Self::HookKey => b"hook key\0",
             Self::Check => b"check\0",
         }
     }

@@ -127,7 +127,7 @@ pub(super) async fn update<S: Store>(
         private: body.private,
     };
     let channel = find(&control, &channel).await?;
-    let version = bound_to(&headers, &channel)?;
+    let version = bound_to(&headers, channel.created, channel.version)?;
     let changed = control
         .update_channel(channel.name, version, patch)
         .await
@@ -152,7 +152,7 @@ pub(super) async fn delete<S: Store>(
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
     let channel = find(&control, &channel).await?;
-    let version = bound_to(&headers, &channel)?;
+    let version = bound_to(&headers, channel.created, channel.version)?;
     control
         .delete_channel_at(channel.name, version)
         .await
@@ -174,5 +174,6 @@ pub(super) async fn find<S: Store>(control: &Control<S>, name: &str) -> Result<C
 }
 
 fn with_tag(channel: Channel) -> Response {
-    ([(header::ETAG, tag(&channel))], Json(channel)).into_response()
+    let tag = tag(channel.created, channel.version);
+    ([(header::ETAG, tag)], Json(channel)).into_response()
 }

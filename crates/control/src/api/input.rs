@@ -8,9 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use zongzi_http::problem::{self, Kind};
-use zongzi_http::{Problem, body};
-
-use crate::Channel;
+use zongzi_http::{Problem, Timestamp, body};
 
 /// What was sent can be read and makes no sense.
 const INVALID: Kind = Kind::new(
@@ -94,24 +92,27 @@ pub(super) async fn json<T: DeserializeOwned>(
     })
 }
 
-/// The tag of a channel's state. A channel that was deleted and made again has another.
-pub(super) fn tag(channel: &Channel) -> String {
-    format!("\"{:x}-{}\"", channel.created.unix_ms(), channel.version)
+/// The tag of a state. What was deleted and made again has another.
+pub(super) fn tag(created: Timestamp, version: u64) -> String {
+    format!("\"{:x}-{version}\"", created.unix_ms())
 }
 
 /// Checks `If-Match` (RFC 9110 §13.1.1) against the present state, if it is sent, and gives the version that a change is
 /// bound to.
-pub(super) fn bound_to(headers: &HeaderMap, channel: &Channel) -> Result<Option<u64>, Problem> {
+pub(super) fn bound_to(
+    headers: &HeaderMap,
+    created: Timestamp,
+    version: u64,
+) -> Result<Option<u64>, Problem> {
     let Some(value) = headers.get(header::IF_MATCH) else {
         return Ok(None);
     };
-    let present = tag(channel);
+    let present = tag(created, version);
     let mut tags = value.to_str().unwrap_or_default().split(',').map(str::trim);
     match tags.find(|sent| *sent == "*" || *sent == present) {
         Some("*") => Ok(None),
-        Some(_) => Ok(Some(channel.version)),
-        None => Err(problem::PRECONDITION_FAILED.because(
-            "the channel has been changed meanwhile; read it again and repeat the change",
-        )),
+        Some(_) => Ok(Some(version)),
+        None => Err(problem::PRECONDITION_FAILED
+            .because("it has been changed meanwhile; read it again and repeat the change")),
     }
 }

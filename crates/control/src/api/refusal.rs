@@ -9,6 +9,12 @@ use crate::store::Error;
 const KEY_UNKNOWN: Kind = Kind::new("key-unknown", "No such key", StatusCode::NOT_FOUND);
 const CHANNEL_EXISTS: Kind = Kind::new("channel-exists", "The name is taken", StatusCode::CONFLICT);
 const KEY_REVOKED: Kind = Kind::new("key-revoked", "The key is revoked", StatusCode::CONFLICT);
+const HOOK_UNKNOWN: Kind = Kind::new("hook-unknown", "No such hook", StatusCode::NOT_FOUND);
+const DELIVERY_UNKNOWN: Kind = Kind::new(
+    "delivery-unknown",
+    "No such dead letter",
+    StatusCode::NOT_FOUND,
+);
 const LIMIT: Kind = Kind::new("limit", "The limit is reached", StatusCode::CONFLICT);
 
 /// The one place where what the store says becomes HTTP.
@@ -18,7 +24,9 @@ pub(super) fn problem(error: Error) -> Problem {
         Error::KeyUnknown(_) => KEY_UNKNOWN,
         Error::ChannelExists(_) => CHANNEL_EXISTS,
         Error::KeyRevoked(_) => KEY_REVOKED,
-        Error::Changed(_) => problem::PRECONDITION_FAILED,
+        Error::HookUnknown(_) => HOOK_UNKNOWN,
+        Error::DeliveryUnknown(_) => DELIVERY_UNKNOWN,
+        Error::Changed(_) | Error::HookChanged(_) => problem::PRECONDITION_FAILED,
         Error::Limit { .. } => LIMIT,
         _ => {
             tracing::error!(%error, "the store failed a request of the API");

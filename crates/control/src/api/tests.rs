@@ -12,15 +12,15 @@ use super::*;
 use crate::playback::GateSettings;
 use crate::store::Sqlite;
 
-struct Bench {
+pub(super) struct Bench {
     dir: tempfile::TempDir,
-    control: Control<Sqlite>,
+    pub(super) control: Control<Sqlite>,
     router: Router,
     token: String,
 }
 
 impl Bench {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let control = Control::open(dir.path()).unwrap();
         control.first_start().await.unwrap();
@@ -38,7 +38,7 @@ impl Bench {
         }
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -56,13 +56,13 @@ impl Bench {
     }
 
     /// A request that needs no headers of its own: its status and body.
-    async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub(super) async fn ask(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let response = self.send(method, path, &[], body).await;
         (response.status().as_u16(), value(response).await)
     }
 }
 
-async fn value(response: Response) -> Value {
+pub(super) async fn value(response: Response) -> Value {
     let body = axum::body::to_bytes(response.into_body(), 1 << 20)
         .await
         .unwrap();
@@ -387,7 +387,9 @@ async fn the_description_names_what_is_served() {
             // Each is there: refused for what was sent, never for its address or method.
             let path = path
                 .replace("{channel}", "demo")
-                .replace("{key}", "key_none");
+                .replace("{key}", "key_none")
+                .replace("{hook}", "hook_none")
+                .replace("{delivery}", "1");
             let (status, problem) = bench.ask(&method.to_uppercase(), &path, json!([])).await;
             let kind = problem["type"].as_str().unwrap_or_default();
             assert!(
@@ -396,7 +398,7 @@ async fn the_description_names_what_is_served() {
             );
         }
     }
-    assert_eq!(operations.len(), 13, "{operations:?}");
+    assert_eq!(operations.len(), 20, "{operations:?}");
     assert_eq!(document["security"], json!([{"admin_token": []}]));
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert!(schemas["Key"]["properties"].get("hash").is_none());

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
 )]
+#[schema(as = EventKind)]
 #[non_exhaustive]
 pub enum Kind {
     /// A channel went live.

@@ -52,7 +52,7 @@ pub struct Id(String);
 impl Id {
     const RANDOM_BYTES: usize = 10;
 
-    fn random() -> Self {
+    pub(crate) fn random() -> Self {
         Self(format!(
             "evt_{}",
             random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
@@ -150,6 +150,11 @@ impl Subscription {
             }
         }
         batch
+    }
+
+    /// Whether nothing more will be told.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.receiver.is_closed()
     }
 
     /// Events that were lost because this listener was too slow, since this was last asked.

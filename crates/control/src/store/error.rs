@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use zongzi_media::ChannelName;
 
 use crate::KeyId;
+use crate::hooks::{DeliveryId, HookId};
 use crate::secret::SecretError;
 
 /// Why the store could not do what it was asked. The text is for the operator and names what to mend.
@@ -24,6 +25,15 @@ pub enum Error {
     /// Somebody else has changed it since it was read.
     #[error("channel {0} has been changed meanwhile; read it again")]
     Changed(ChannelName),
+    /// There is no such hook.
+    #[error("there is no hook {0}")]
+    HookUnknown(HookId),
+    /// Somebody else has changed the hook since it was read.
+    #[error("hook {0} has been changed meanwhile; read it again")]
+    HookChanged(HookId),
+    /// There is no such delivery, or it was not given up.
+    #[error("there is no dead letter {0}; it may wait for another try, or be gone")]
+    DeliveryUnknown(DeliveryId),
     /// The store holds as much as it may.
     #[error("there are {max} {what} already, the limit; delete some first")]
     Limit {

@@ -1,6 +1,7 @@
 //! Where channels and keys are kept.
 
 mod error;
+mod outbox;
 mod sqlite;
 mod stats;
 
@@ -8,6 +9,7 @@ use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 pub use error::Error;
+pub use outbox::{DEAD_KEPT_DAYS, DEAD_MAX, Enqueued, HOOKS_MAX, Outbox, WAITING_MAX};
 pub use sqlite::Sqlite;
 pub use stats::{Counters, Stats};
 
@@ -84,7 +86,7 @@ pub struct Sequence(pub i64);
 /// Each call is one transaction: when it has returned, its effect is on disk and every other process sees it; when it has
 /// failed, it has no effect. The log of changes lets several servers follow one store. Nothing in this trait asks for
 /// SQLite: another database stands behind it as well.
-pub trait Store: Send + Sync + 'static {
+pub trait Store: Outbox + Send + Sync + 'static {
     /// Makes a channel.
     fn create_channel(
         &self,

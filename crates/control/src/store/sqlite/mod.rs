@@ -1,7 +1,9 @@
 mod changes;
 mod channels;
 mod failure;
+mod hooks;
 mod keys;
+mod outbox;
 mod playback_keys;
 mod schema;
 mod seed;

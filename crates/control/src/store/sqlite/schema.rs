@@ -49,6 +49,29 @@ pub(super) const MIGRATIONS: &[&str] = &[
         created_ms INTEGER NOT NULL,
         retires_ms INTEGER
     ) STRICT, WITHOUT ROWID;",
+    // 4: webhooks and their outbox. A delivery without a next time was given up.
+    "CREATE TABLE hook (
+        id TEXT PRIMARY KEY,
+        url TEXT NOT NULL,
+        events TEXT NOT NULL,
+        label TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        salt BLOB NOT NULL,
+        created_ms INTEGER NOT NULL,
+        version INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE hook_delivery (
+        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        hook TEXT NOT NULL REFERENCES hook (id) ON DELETE CASCADE,
+        event TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        body TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        next_ms INTEGER,
+        error TEXT
+    ) STRICT;
+    CREATE INDEX hook_delivery_to_post ON hook_delivery (hook, next_ms, sequence);",
 ];
 
 /// The schema that this program writes.

@@ -1,0 +1,146 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+use zongzi_http::Timestamp;
+
+use super::{SigningKey, Url};
+use crate::events::Kind;
+use crate::{Text, random};
+
+/// A hook's public name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HookId(String);
+
+/// The text is not a [`HookId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a hook's id begins with hook_, as `zongzi hook list` shows it")]
+pub struct InvalidHookId;
+
+impl HookId {
+    const START: &'static str = "hook_";
+    /// Random bytes in an id: 80 bits keep ids apart without a counter.
+    const RANDOM_BYTES: usize = 10;
+    const LEN_MAX: usize = 64;
+
+    pub(crate) fn random() -> Self {
+        Self(format!(
+            "{}{}",
+            Self::START,
+            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
+        ))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for HookId {
+    type Err = InvalidHookId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHookId> {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let rest = text.strip_prefix(Self::START).ok_or(InvalidHookId)?;
+        let good = !rest.is_empty() && text.len() <= Self::LEN_MAX && rest.bytes().all(plain);
+        good.then(|| Self(text.to_owned())).ok_or(InvalidHookId)
+    }
+}
+
+impl fmt::Display for HookId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Serialize for HookId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// An endpoint that is told of events.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Hook {
+    /// Its public name.
+    #[schema(value_type = String)]
+    pub id: HookId,
+    /// Where events are posted to.
+    #[schema(value_type = String, pattern = "^https?://")]
+    pub url: Url,
+    /// Which events; none named: all of them.
+    pub events: Vec<Kind>,
+    /// What its owner calls it; may be empty.
+    #[schema(value_type = String, max_length = 200)]
+    pub label: Text,
+    /// Whether it is told anything. An endpoint that answers 410 Gone is disabled.
+    pub enabled: bool,
+    /// When it was made.
+    #[schema(value_type = String, format = DateTime)]
+    pub created: Timestamp,
+    /// Counts its changes from 1.
+    pub version: u64,
+    /// What its signing key is made from.
+    #[serde(skip)]
+    pub salt: [u8; 16],
+}
+
+/// What is needed to make a hook.
+#[derive(Debug, Clone)]
+pub struct NewHook {
+    /// Its public name.
+    pub id: HookId,
+    /// Where events are posted to.
+    pub url: Url,
+    /// Which events; none named: all of them.
+    pub events: Vec<Kind>,
+    /// What its owner calls it.
+    pub label: Text,
+    /// What its signing key is made from.
+    pub salt: [u8; 16],
+}
+
+/// What may be changed of a hook; `None` leaves it as it is.
+#[derive(Debug, Clone, Default)]
+pub struct HookPatch {
+    /// Another address.
+    pub url: Option<Url>,
+    /// Other events.
+    pub events: Option<Vec<Kind>>,
+    /// Another label.
+    pub label: Option<Text>,
+    /// Whether it is told anything.
+    pub enabled: Option<bool>,
+}
+
+/// A hook that was just made, with the key that its owner checks messages with.
+#[derive(Debug, Clone)]
+pub struct MintedHook {
+    /// The hook.
+    pub hook: Hook,
+    /// Its key.
+    pub key: SigningKey,
+}
+
+impl Hook {
+    /// Whether it is told of such events.
+    pub fn wants(&self, kind: Kind) -> bool {
+        self.enabled && (self.events.is_empty() || self.events.contains(&kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_as_it_was_written() {
+        let id = HookId::random();
+        assert_eq!(id.as_str().parse(), Ok(id));
+        for bad in ["", "hook_", "key_abc", "hook_A", "hook_a/b"] {
+            assert_eq!(bad.parse::<HookId>(), Err(InvalidHookId), "{bad}");
+        }
+    }
+}

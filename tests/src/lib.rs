@@ -10,6 +10,7 @@
 //! * [`browser`] watches as a viewer does; [`reading`] judges what was seen and heard.
 //! * [`load`] brings a crowd of viewers who need no browser, [`prometheus`] looks at the metrics as operators do.
 //! * [`tap`] stands between encoder and server and notes when each picture passed.
+//! * [`receiver`] takes webhooks.
 //! * [`link`] stands between server and viewer and is as narrow as a test wants it.
 //! * [`http`] asks as a browser or an operator would, [`offer`] is what a browser offers; [`jwt`] signs as another
 //!   program would.
@@ -33,6 +34,7 @@ pub mod place;
 pub mod process;
 pub mod prometheus;
 pub mod reading;
+pub mod receiver;
 pub mod rtmp;
 pub mod server;
 pub mod source;

@@ -54,6 +54,17 @@ impl Client {
     /// # Errors
     /// When the server ends it.
     pub fn publish(&mut self, key: &str) -> std::io::Result<bool> {
+        self.ask_to_publish(key)?;
+        Ok(self
+            .hear("NetStream.Publish.")?
+            .contains("NetStream.Publish.Start"))
+    }
+
+    /// The same without waiting for the answer to publish.
+    ///
+    /// # Errors
+    /// When the server ends it.
+    pub fn ask_to_publish(&mut self, key: &str) -> std::io::Result<()> {
         self.shake_hands()?;
         self.command(0, &connect())?;
         self.hear("_result")?;
@@ -70,10 +81,7 @@ impl Client {
             string("live"),
         ]
         .concat();
-        self.command(1, &publish)?;
-        Ok(self
-            .hear("NetStream.Publish.")?
-            .contains("NetStream.Publish.Start"))
+        self.command(1, &publish)
     }
 
     /// Sends an AMF0 command on message stream `stream`.

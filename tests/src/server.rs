@@ -326,6 +326,37 @@ impl Server {
         self.process.ended().is_none()
     }
 
+    /// Asks the API with the admin token. `body` is JSON, or empty.
+    pub fn api(&self, method: &str, path: &str, body: &str) -> Response {
+        self.try_api(method, path, body)
+            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Like [`Server::api`], for where the server may be gone.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn try_api(&self, method: &str, path: &str, body: &str) -> std::io::Result<Response> {
+        let token = std::fs::read_to_string(self.data.path().join("admin-token"))?;
+        let bearer = format!("Bearer {}", token.trim());
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        http::try_request(self.ready.admin, method, path, &headers, body)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Kills it as `kill -9` does and gives its data back.
+    pub fn kill(mut self) -> TempDir {
+        self.process.kill();
+        self.data
+    }
+
     /// Stops it in good order and gives its data back.
     pub fn stop(mut self) -> TempDir {
         self.process.signal("TERM");

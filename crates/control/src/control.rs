@@ -9,9 +9,7 @@ use zongzi_media::ChannelName;
 use crate::admin_token::AdminToken;
 use crate::events::Kind;
 use crate::gate::KeyGate;
-use crate::hooks::{
-    self, Client, Counts, Courier, Hook, HookId, MintedHook, NewHook, Retry, Url,
-};
+use crate::hooks::{self, Client, Counts, Courier, Hook, HookId, MintedHook, NewHook, Retry, Url};
 use crate::key::{Key, KeyId, Minted, StreamKey};
 use crate::playback::{self, Algorithm, Claims, Gate, GateSettings, Material, Signed, SigningKey};
 use crate::random;

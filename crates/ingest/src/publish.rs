@@ -49,6 +49,9 @@ pub enum PublishRefusal {
     /// The limit of live broadcasts is reached.
     #[error("this server already carries {0} broadcasts, its limit")]
     Full(usize),
+    /// Who was asked about this host does not let it; one line for people.
+    #[error("{0}")]
+    Denied(String),
     /// The channel was deleted or the server is about to stop.
     #[error("channel {0} is not available")]
     Unavailable(ChannelName),

@@ -21,7 +21,10 @@ async fn a_hook_shows_its_secret_once_and_is_changed_by_who_has_read_it_last() {
     let response = bench.send("POST", HOOKS, &[], body).await;
     assert_eq!(response.status(), StatusCode::CREATED);
     assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
-    let first = response.headers()[header::ETAG].to_str().unwrap().to_owned();
+    let first = response.headers()[header::ETAG]
+        .to_str()
+        .unwrap()
+        .to_owned();
     let path = response.headers()[header::LOCATION]
         .to_str()
         .unwrap()

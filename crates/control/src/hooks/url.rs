@@ -2,7 +2,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// An address that is posted to: `https://HOST[:PORT]/PATH`, or `http://` for receivers in the own network.
 ///
@@ -101,6 +101,13 @@ impl fmt::Debug for Url {
 impl Serialize for Url {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Url {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(de::Error::custom)
     }
 }
 

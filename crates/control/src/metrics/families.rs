@@ -42,6 +42,7 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
         whep::Outcome::ALL.map(|o| ([("outcome", o.as_str())], snapshot.whep.count(o))),
     );
     listeners(page, &snapshot.listeners);
+    super::hooks::write(page, &snapshot.hooks, snapshot.publish_hook);
     if let Some(store) = &snapshot.store {
         self::store(page, store);
     }

@@ -5,6 +5,7 @@
 //! Labels come from closed sets; `channel` alone is bounded by [`Snapshot::channels_max`].
 
 mod families;
+mod hooks;
 mod page;
 mod process;
 mod relay;

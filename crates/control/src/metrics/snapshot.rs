@@ -3,8 +3,8 @@ use std::time::{Duration, SystemTime};
 use zongzi_http::{server, whep};
 
 use super::Process;
-use crate::GateStats;
 use crate::playback::Checks;
+use crate::{GateStats, hooks};
 
 /// Everything that the page shows, at one instant. What does not run is empty or `None` and leaves no series, rather than
 /// a zero for good.
@@ -34,6 +34,10 @@ pub struct Snapshot {
     pub whep: whep::Stats,
     /// Each HTTP listener.
     pub listeners: Vec<Listener>,
+    /// Webhooks.
+    pub hooks: hooks::Stats,
+    /// Whether another program is asked about hosts.
+    pub publish_hook: bool,
     /// The store; `None` before there is one.
     pub store: Option<Store>,
     /// The live broadcasts.

@@ -66,6 +66,7 @@ fn full() -> Snapshot {
             host: true,
             since: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         }],
+        publish_hook: true,
         store: Some(Store {
             failed: vec![("disk_full", 1)],
             disk_free_bytes: Some(5),

@@ -1,6 +1,8 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
+mod backup;
 mod channel;
+mod hook;
 mod key;
 pub(crate) mod output;
 mod playback_key;
@@ -62,6 +64,11 @@ enum Command {
     /// List and rotate the keys that sign playback tokens
     #[command(subcommand)]
     PlaybackKey(playback_key::Command),
+    /// Make, list and delete webhooks (also while the server runs)
+    #[command(subcommand)]
+    Hook(hook::Command),
+    /// Write all that must survive into one tar file (also while the server runs)
+    Backup(backup::Command),
     /// Encodes one broadcast's video again; started by the server, speaks with it over standard input and output
     #[command(hide = true)]
     TranscodeWorker,
@@ -119,6 +126,8 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Key(command) => Ok(key::run(&command, &settings)?),
         Command::Token(options) => Ok(token::run(&options, &settings)?),
         Command::PlaybackKey(command) => Ok(playback_key::run(&command, &settings)?),
+        Command::Hook(command) => Ok(hook::run(&command, &settings)?),
+        Command::Backup(command) => Ok(backup::run(&command, &settings)?),
         Command::TranscodeWorker => Ok(()),
     }
 }

@@ -11,7 +11,9 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
         .with_context(|| format!("log.level \"{}\" is no level or filter", log.level))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr);
+        .with_writer(io::stderr)
+        // It would print them to standard error too, and panic where that is a file on a full disk.
+        .log_internal_errors(false);
     match log.format {
         LogFormat::Text => lines
             .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::statvfs;
 use zongzi_control::metrics::{self, Process, Snapshot};
 use zongzi_control::playback::Checks;
-use zongzi_control::{GateStats, store};
+use zongzi_control::{GateStats, hooks, store};
 use zongzi_http::{server, whep};
 use zongzi_ingest::rtmp;
 use zongzi_relay::hub::{Hub, Refused, State};
@@ -30,6 +30,9 @@ pub(super) struct Sources {
     pub(super) store: StoreSource,
     /// Each HTTP listener by its name in the settings.
     pub(super) listeners: Vec<(&'static str, Arc<server::Counters>)>,
+    pub(super) hooks: Arc<hooks::Counts>,
+    /// `hooks.on_publish` is set.
+    pub(super) publish_hook: bool,
     /// `metrics.max_channels`.
     pub(super) channels_max: usize,
 }
@@ -68,6 +71,8 @@ impl Sources {
             media_port: Some(self.media_port()),
             whep: self.whep.stats(),
             listeners: self.listeners(),
+            hooks: self.hooks.stats(),
+            publish_hook: self.publish_hook,
             store: Some(self.store.read()),
             live: self.live(),
             channels_max: self.channels_max,

@@ -6,6 +6,7 @@ mod assets;
 mod bridge;
 mod descriptors;
 mod follow;
+mod hooks;
 mod listeners;
 mod logging;
 mod metrics;
@@ -39,6 +40,7 @@ pub(crate) fn run(settings: Settings) -> Result<(), StartError> {
         .context("the runtime can't be started")
         .map_err(StartError::Failed)?;
     runtime.block_on(async {
+        stop::survive_full_files();
         let server = Server::start(settings).await?;
         server.run(stop::requested()).await;
         Ok(())

@@ -18,9 +18,11 @@ use zongzi_relay::shard::{Shards, Source};
 
 use super::announce::{FirstStart, Listening};
 use super::bridge::{
-    Backstage, Catalog, Door, Entrance, News, Programme, Rejections, Stage, Transcoders, Viewers,
+    Authority, Backstage, Catalog, Door, Entrance, News, Programme, Rejections, Stage, Transcoders,
+    Viewers,
 };
 use super::follow::Follower;
+use super::hooks::Hooks;
 use super::metrics::{Sources, StoreSource};
 use super::reach::Reach;
 use super::video::Workers;
@@ -60,13 +62,15 @@ impl Server {
                 settings.data.dir.display()
             ))
         })?;
+        let hooks =
+            Hooks::prepare(&settings.hooks, &settings.data.dir).map_err(StartError::Settings)?;
         let first = control
             .first_start()
             .await
             .context("the store can't be used")
             .map_err(StartError::Failed)?;
         let gate = Arc::new(control.playback_gate(playback));
-        let server = Self::wire(&settings, bound, &control, gate)
+        let server = Self::wire(&settings, bound, &control, gate, hooks)
             .await
             .map_err(StartError::Failed)?;
         let reach = Reach::here();
@@ -113,6 +117,7 @@ impl Server {
         mut bound: Bound,
         control: &Control<Sqlite>,
         viewers_gate: Arc<playback::Gate<Sqlite>>,
+        mut hooks: Hooks,
     ) -> anyhow::Result<Self> {
         let epoch = Instant::now();
         let video = Workers::new(settings.transcode.max_streams)
@@ -138,13 +143,21 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let mut tasks = JoinSet::new();
         let events = Events::default();
+        let (hook_counts, publish_hook) = (hooks.counts(), hooks.take_publish());
+        let authority = Authority::new(publish_hook, control.store().clone());
+        hooks.run(control, &events, &mut tasks, stopped(stopping.clone()));
         let news = News::new(hub.clone(), events.clone());
         tasks.spawn(news.run(stopped(stopping.clone())));
 
         let rejections = Arc::new(Rejections::new(events.clone()));
         let gate = Arc::new(control.gate());
         let door = Arc::new(Door::new(Arc::clone(&gate), Arc::clone(&rejections)));
-        let stage = Arc::new(Stage::new(hub.clone(), catalog.clone(), rejections));
+        let stage = Arc::new(Stage::new(
+            hub.clone(),
+            catalog.clone(),
+            authority,
+            rejections,
+        ));
         let ingest = Arc::new(rtmp::Server::new(
             settings.rtmp.ingest_settings(),
             Arc::clone(&door),
@@ -186,6 +199,8 @@ impl Server {
                 ("http", Arc::clone(&http_counters)),
                 ("admin", Arc::clone(&admin_counters)),
             ],
+            hooks: hook_counts,
+            publish_hook: settings.hooks.on_publish.is_some(),
             channels_max: settings.metrics.max_channels,
         };
         let ready = readiness(stopping.clone());
@@ -272,6 +287,15 @@ fn check(settings: &Settings) -> Result<(), String> {
              admin.allow_remote = true if something else protects it"
         ))
     };
+    let publish_deadline = settings.rtmp.publish_timeout;
+    if settings.hooks.on_publish.is_some() && settings.hooks.on_publish_timeout >= publish_deadline
+    {
+        return Err(format!(
+            "hooks.on_publish_timeout: {:?} leaves no time, a host is cut off after rtmp.publish_timeout = \
+             {publish_deadline:?}",
+            settings.hooks.on_publish_timeout
+        ));
+    }
     open("admin.listen", settings.admin.listen.ip())?;
     if let Some(address) = settings.metrics.listen {
         open("metrics.listen", address.ip())?;

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use zongzi_control::hooks::{Fallback, Network, Url};
 
 use super::values::duration;
 
@@ -20,6 +21,7 @@ pub(crate) struct Settings {
     pub(crate) broadcast: Broadcast,
     pub(crate) transcode: Transcode,
     pub(crate) playback: Playback,
+    pub(crate) hooks: Hooks,
     pub(crate) limits: Limits,
 }
 
@@ -125,6 +127,27 @@ pub(crate) struct Playback {
     pub(crate) end_expired: bool,
 }
 
+/// Webhooks: where they may go, and how patiently.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Hooks {
+    pub(crate) allow_private: bool,
+    pub(crate) allow: Vec<Network>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ca_file: Option<PathBuf>,
+    #[serde(with = "duration")]
+    pub(crate) timeout: Duration,
+    #[serde(with = "duration")]
+    pub(crate) retry_first: Duration,
+    pub(crate) max_attempts: u32,
+    /// Asked when a host with a good key publishes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) on_publish: Option<Url>,
+    #[serde(with = "duration")]
+    pub(crate) on_publish_timeout: Duration,
+    pub(crate) on_publish_fallback: Fallback,
+}
+
 /// The server's own bounds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -214,6 +237,22 @@ impl Default for Broadcast {
 impl Default for Transcode {
     fn default() -> Self {
         Self { max_streams: 4 }
+    }
+}
+
+impl Default for Hooks {
+    fn default() -> Self {
+        Self {
+            allow_private: false,
+            allow: Vec::new(),
+            ca_file: None,
+            timeout: Duration::from_secs(10),
+            retry_first: Duration::from_secs(5),
+            max_attempts: 10,
+            on_publish: None,
+            on_publish_timeout: Duration::from_secs(3),
+            on_publish_fallback: Fallback::Deny,
+        }
     }
 }
 

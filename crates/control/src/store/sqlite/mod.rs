@@ -79,6 +79,20 @@ impl Sqlite {
         &self.path
     }
 
+    /// Copies the store as it is now into the new file `to`, while other processes go on reading and writing it. The copy
+    /// is whole, without a write-ahead log, and belongs to the same secret.
+    ///
+    /// # Errors
+    /// When `to` exists or can't be written, or the store fails.
+    pub async fn backup(&self, to: &Path) -> Result<(), Error> {
+        let to = to.to_string_lossy().into_owned();
+        self.run(move |connection| {
+            connection.execute("VACUUM INTO ?1", [to])?;
+            Ok(())
+        })
+        .await
+    }
+
     /// Runs `work` on the store's thread in a transaction that is committed if it succeeds.
     async fn write<T: Send + 'static>(
         &self,

@@ -7,9 +7,7 @@ use super::{Sqlite, hooks};
 use crate::hooks::{
     Backlog, Delivery, DeliveryId, Due, Hook, HookId, HookPatch, NewHook, Outgoing,
 };
-use crate::store::{
-    DEAD_KEPT_DAYS, DEAD_MAX, Enqueued, Error, HOOKS_MAX, Outbox, WAITING_MAX,
-};
+use crate::store::{DEAD_KEPT_DAYS, DEAD_MAX, Enqueued, Error, HOOKS_MAX, Outbox, WAITING_MAX};
 
 impl Outbox for Sqlite {
     async fn create_hook(&self, hook: NewHook, now: Timestamp) -> Result<Hook, Error> {
@@ -48,8 +46,7 @@ impl Outbox for Sqlite {
     }
 
     async fn backlog(&self, now: Timestamp) -> Result<Backlog, Error> {
-        self.run(move |connection| backlog(connection, now))
-            .await
+        self.run(move |connection| backlog(connection, now)).await
     }
 
     async fn delivered(&self, id: DeliveryId) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The seams between the crates that do not know each other, joined.
 
+mod authority;
 mod channels;
 mod entrance;
 mod hosts;
@@ -10,6 +11,7 @@ mod rejections;
 mod renditions;
 mod viewers;
 
+pub(super) use authority::Authority;
 pub(super) use channels::{Catalog, Programme};
 pub(super) use entrance::Entrance;
 pub(super) use hosts::Backstage;

@@ -3,21 +3,28 @@ use std::sync::Arc;
 use zongzi_ingest::{End, Finish, Media, PublishRefusal, PublishRequest};
 use zongzi_relay::hub::{self, Hub};
 
-use super::{Catalog, Rejections};
+use super::{Authority, Catalog, Rejections};
 
 /// Hosts whose keys were good, into the hub.
 #[derive(Debug)]
 pub(crate) struct Stage {
     hub: Hub,
     catalog: Catalog,
+    authority: Arc<Authority>,
     rejections: Arc<Rejections>,
 }
 
 impl Stage {
-    pub(crate) fn new(hub: Hub, catalog: Catalog, rejections: Arc<Rejections>) -> Self {
+    pub(crate) fn new(
+        hub: Hub,
+        catalog: Catalog,
+        authority: Arc<Authority>,
+        rejections: Arc<Rejections>,
+    ) -> Self {
         Self {
             hub,
             catalog,
+            authority,
             rejections,
         }
     }
@@ -27,10 +34,17 @@ impl zongzi_ingest::Publish for Stage {
     type Publication = Publication;
 
     async fn begin(&self, request: PublishRequest) -> Result<Publication, PublishRefusal> {
+        let (asked, peer) = (request.channel.clone(), request.peer.ip());
+        let request = match self.authority.decide(request).await {
+            Ok(request) => request,
+            Err((reason, refusal)) => {
+                self.rejections.tell(Some(asked), reason, peer);
+                return Err(refusal);
+            }
+        };
         let takeover = self.catalog.takeover(&request.channel).await;
         let Some(takeover) = takeover else {
             let channel = Some(request.channel.clone());
-            let peer = request.peer.ip();
             self.rejections.tell(channel, "channel_unavailable", peer);
             return Err(PublishRefusal::Unavailable(request.channel));
         };
@@ -45,7 +59,6 @@ impl zongzi_ingest::Publish for Stage {
             Ok(publication) => Ok(Publication(publication)),
             Err(refused) => {
                 let channel = Some(request.channel.clone());
-                let peer = request.peer.ip();
                 self.rejections.tell(channel, refused.code(), peer);
                 Err(refusal(refused, request.channel))
             }

@@ -1,6 +1,6 @@
 use crate::events::Kind;
 use crate::hooks::{HookPatch, NewHook};
-use crate::store::{Outbox as _, Sqlite};
+use crate::store::Sqlite;
 
 use super::*;
 

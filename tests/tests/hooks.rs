@@ -128,6 +128,8 @@ fn what_happens_to_a_broadcast_is_told_to_a_receiver_that_checks_it() {
     let told: Vec<(&str, Value)> = told
         .lines()
         .filter_map(|line| line.split_once(' '))
+        // What the host might do better is another test's subject.
+        .filter(|(kind, _)| !kind.starts_with("advisory."))
         .map(|(kind, data)| (kind, serde_json::from_str(data).expect("data is JSON")))
         .collect();
     let kinds: Vec<&str> = told.iter().map(|(kind, _)| *kind).collect();
@@ -298,7 +300,7 @@ fn judge(request: &Request) -> (u16, String, Duration) {
             json!({"decision": "redirect", "channel": "new"}).to_string(),
             AT_ONCE,
         ),
-        "slow" => (204, String::new(), Duration::from_secs(8)),
+        "slow" => (204, String::new(), Duration::from_secs(20)),
         _ => (204, String::new(), AT_ONCE),
     }
 }
@@ -308,7 +310,7 @@ fn another_program_allows_denies_and_redirects_hosts_and_a_slow_answer_blocks_no
     let receiver = Receiver::start(judge);
     let server = options()
         .set("hooks.on_publish", &receiver.url())
-        .set("hooks.on_publish_timeout", "4s")
+        .set("hooks.on_publish_timeout", "8s")
         .start();
     for channel in ["closed", "old", "new", "slow"] {
         server.command(&["channel", "create", channel]);
@@ -329,7 +331,7 @@ fn another_program_allows_denies_and_redirects_hosts_and_a_slow_answer_blocks_no
     let status = slow.wait(SOON);
     let took = slow_since.elapsed();
     assert!(
-        !status.success() && took < Duration::from_secs(8),
+        !status.success() && took < Duration::from_secs(15),
         "{took:?}"
     );
 
@@ -399,7 +401,7 @@ fn without_an_answer_the_fallback_holds() {
 fn settings_that_can_not_work_are_named() {
     let data = tempfile::tempdir().expect("a folder can be made");
     for (key, value, words) in [
-        ("HOOKS__ALLOW", "[\"10.0.0.0/64\"]", "10.1.2.0/24"),
+        ("HOOKS__ALLOW", "[\"10.0.0.0/64\"]", "hooks.allow"),
         ("HOOKS__ON_PUBLISH", "shop.example", "https://HOST/PATH"),
         ("HOOKS__CA_FILE", "/nowhere.pem", "/nowhere.pem"),
         ("HOOKS__ON_PUBLISH_FALLBACK", "maybe", "allow"),

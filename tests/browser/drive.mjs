@@ -1,6 +1,5 @@
 // Drives Chromium for the whole-system tests: reads one JSON command a line, answers each with one JSON line.
-// tests/src/browser.rs is the other end. Commands: open, state, eval, report, rehearse, screenshot, click, close.
-import { createServer } from "node:http";
+// tests/src/browser.rs is the other end. Commands: open, state, eval, report, screenshot, click, close.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -51,17 +50,6 @@ const commands = {
   })`).then((state) => ({ ...state, complaints })),
   eval: ({ script }) => evaluate(script),
   report: () => evaluate("window.__reader.report()"),
-  async rehearse({ clip }) {
-    const server = createServer((request, response) => {
-      if (request.url === "/clip") response.end(readFileSync(clip));
-      else response.setHeader("content-type", "text/html").end("<!doctype html><body></body>");
-    }).listen(0, "127.0.0.1");
-    await new Promise((resolve) => { server.on("listening", resolve); });
-    await page.goto(`http://127.0.0.1:${server.address().port}/`);
-    await evaluate("window.__reader.rehearse('/clip')");
-    server.close();
-    return {};
-  },
   async screenshot({ path }) {
     await page.screenshot({ path });
     return {};

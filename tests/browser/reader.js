@@ -1,10 +1,10 @@
 // Runs in the page: reads the number of every picture that the page's <video> shows, and hears the ticks.
-// What the numbers and ticks are stands in tests/src/source.rs. Sound needs a running AudioContext, which the browser
-// is started to allow.
+// What the numbers and ticks are stands in tests/src/source.rs. A tick's time is when it left the browser's sound buffer, and
+// what the browser says its speaker takes from there; an AudioContext hears it 25 to 35 ms later than the speaker plays it.
 (() => {
   const CELLS = 20, WIDTH = 320, HEIGHT = 24, LOG_MAX = 5000;
   const TICK_SECONDS = 0.03, QUIET_SECONDS = 0.2, LOUD = 0.08;
-  const reader = { pictures: [], ticks: [], unreadable: 0, audioError: null };
+  const reader = { pictures: [], ticks: [], unreadable: 0, audioError: null, speaker: 0 };
   Object.defineProperty(window, "__reader", { value: reader });
 
   const canvas = document.createElement("canvas");
@@ -42,24 +42,6 @@
     video.requestVideoFrameCallback(onPicture);
   }
 
-  const WORKLET = `registerProcessor("tick", class extends AudioWorkletProcessor {
-    quiet = Infinity; tick = null; filled = 0; at = 0;
-    process([[channel]]) {
-      for (let i = 0; channel && i < channel.length; i += 1) {
-        if (this.tick) {
-          this.tick[this.filled++] = channel[i];
-          if (this.filled === this.tick.length) { this.port.postMessage({ at: this.at, tick: this.tick }); this.tick = null; this.quiet = 0; }
-        } else if (Math.abs(channel[i]) > ${LOUD}) {
-          if (this.quiet > sampleRate * ${QUIET_SECONDS}) {
-            this.at = currentTime + i / sampleRate; this.tick = new Float32Array(Math.floor(sampleRate * ${TICK_SECONDS})); this.filled = 0;
-          }
-          this.quiet = 0;
-        } else this.quiet += 1;
-      }
-      return true;
-    }
-  });`;
-
   /** Which of the eight tones it is (Goertzel). */
   function toneOf(samples, rate) {
     let best = -1, tone = 0;
@@ -73,37 +55,61 @@
     return tone;
   }
 
-  async function listen(video) {
-    const audio = new AudioContext();
-    await audio.resume();
-    await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([WORKLET], { type: "text/javascript" })));
-    const node = new AudioWorkletNode(audio, "tick");
-    node.port.onmessage = ({ data: { at, tick } }) => {
-      const stamp = audio.getOutputTimestamp();
-      const offset = stamp.performanceTime ? stamp.performanceTime - stamp.contextTime * 1000 : performance.now() - audio.currentTime * 1000;
-      reader.ticks.push({ tone: toneOf(tick, audio.sampleRate), at: performance.timeOrigin + offset + at * 1000 });
-    };
-    let heard = null, source = null;
+  /** Finds the ticks in `track`, where the browser takes its sound out of the buffer to give it to the speaker. */
+  async function follow_sound(track) {
+    const chunks = new MediaStreamTrackProcessor({ track }).readable.getReader();
+    let quiet = Infinity, tick = null;
+    for (;;) {
+      const { value: chunk, done } = await chunks.read();
+      if (done) return;
+      const { numberOfFrames: count, sampleRate: rate } = chunk, samples = new Float32Array(count);
+      const at = performance.timeOrigin + performance.now() - count / rate * 1000 + reader.speaker;
+      chunk.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
+      chunk.close();
+      for (let i = 0; i < count; i += 1) {
+        if (tick) {
+          tick.samples.push(samples[i]);
+          if (tick.samples.length >= rate * TICK_SECONDS) {
+            reader.ticks.push({ tone: toneOf(tick.samples, rate), at: tick.at });
+            [tick, quiet] = [null, 0];
+          }
+        } else if (Math.abs(samples[i]) > LOUD) {
+          if (quiet > rate * QUIET_SECONDS) tick = { at: at + i / rate * 1000, samples: [] };
+          quiet = 0;
+        } else quiet += 1;
+      }
+    }
+  }
+
+  function listen(video) {
+    let heard = null;
     // A player that reconnects puts new tracks into its element.
     setInterval(() => {
       const track = video.srcObject?.getAudioTracks()[0] ?? null;
       if (track === heard) return;
       heard = track;
-      source?.disconnect();
-      if (!track) return;
-      source = audio.createMediaStreamSource(new MediaStream([track]));
-      source.connect(node);
+      if (track) follow_sound(track).catch((error) => { reader.audioError = String(error); });
     }, 100);
+    // How long the browser's speaker takes (RTCAudioPlayoutStats).
+    let [delay, samples] = [0, 0];
+    setInterval(async () => {
+      const pc = window.zongzi?.pc;
+      for (const stat of pc ? (await pc.getStats()).values() : []) {
+        if (stat.type !== "media-playout" || stat.totalSamplesCount <= samples) continue;
+        reader.speaker = (stat.totalPlayoutDelay - delay) / (stat.totalSamplesCount - samples) * 1000;
+        [delay, samples] = [stat.totalPlayoutDelay, stat.totalSamplesCount];
+      }
+    }, 500);
   }
 
   reader.start = (video, sound) => {
     follow(video);
-    if (sound) listen(video).catch((error) => { reader.audioError = String(error); });
+    if (sound) listen(video);
   };
 
   /** What tests/src/reading.rs calls a Report. */
   reader.report = async () => {
-    const player = window.zongzi ?? { marks: {}, sessions: 0, pc: reader.pc }, pc = player.pc;
+    const player = window.zongzi ?? { marks: {}, sessions: 0, pc: null }, pc = player.pc;
     const report = {
       pictures: reader.pictures, ticks: reader.ticks, unreadable: reader.unreadable, audioError: reader.audioError, sessions: player.sessions,
       post: player.marks.post ? performance.timeOrigin + player.marks.post : null,
@@ -111,32 +117,6 @@
     };
     for (const stat of pc ? (await pc.getStats()).values() : []) if (stat.type === "inbound-rtp") report[stat.kind] = stat;
     return report;
-  };
-
-  /** Plays a clip to itself over WebRTC without any server, to learn what this way of reading adds by itself. */
-  reader.rehearse = async (url) => {
-    const clip = document.createElement("video"), shown = document.createElement("video");
-    clip.src = URL.createObjectURL(await (await fetch(url)).blob());
-    document.body.append(shown);
-    const [from, to] = [new RTCPeerConnection(), new RTCPeerConnection()];
-    from.onicecandidate = ({ candidate }) => candidate && to.addIceCandidate(candidate);
-    to.onicecandidate = ({ candidate }) => candidate && from.addIceCandidate(candidate);
-    shown.srcObject = new MediaStream();
-    to.ontrack = ({ track }) => shown.srcObject.addTrack(track);
-    await clip.play();
-    const stream = clip.captureStream();
-    for (const track of stream.getTracks()) {
-      const transceiver = from.addTransceiver(track, { direction: "sendonly", streams: [stream] });
-      const { codecs } = RTCRtpSender.getCapabilities(track.kind);
-      if (track.kind === "video") transceiver.setCodecPreferences(codecs.filter(({ mimeType }) => /h264|rtx/i.test(mimeType)));
-    }
-    await from.setLocalDescription();
-    await to.setRemoteDescription(from.localDescription);
-    await to.setLocalDescription();
-    await from.setRemoteDescription(to.localDescription);
-    reader.pc = to;
-    shown.play();
-    reader.start(shown, true);
   };
 
   document.addEventListener("DOMContentLoaded", () => {

@@ -197,11 +197,6 @@ impl Browser {
         serde_json::from_value(answer).expect("reader.js gives a report")
     }
 
-    /// Plays `clip` (MP4) to itself without a server: what the way of reading adds by itself shows in the report.
-    pub fn rehearse(&mut self, clip: &Path) {
-        self.ask(&json!({"command": "rehearse", "clip": clip}));
-    }
-
     /// Saves what the page looks like (PNG).
     pub fn screenshot(&mut self, path: &Path) {
         self.ask(&json!({"command": "screenshot", "path": path}));

@@ -52,6 +52,8 @@ pub struct Track {
     pub concealed_samples: u64,
     /// All sound, in samples.
     pub total_samples_received: u64,
+    /// When what plays now was made, by the sender's clock as its reports tell it, in milliseconds.
+    pub estimated_playout_timestamp: f64,
 }
 
 /// A viewer's report.
@@ -104,6 +106,15 @@ impl Report {
         first
             .and_then(|first| self.pictures.get(first..))
             .unwrap_or_default()
+    }
+
+    /// By how much what is heard is older than what is shown, as the browser reckons from sender reports, in milliseconds.
+    pub fn sound_after_picture_as_stated(&self) -> Option<f64> {
+        let (audio, video) = (
+            self.audio.estimated_playout_timestamp,
+            self.video.estimated_playout_timestamp,
+        );
+        (audio > 0.0 && video > 0.0).then_some(video - audio)
     }
 
     /// By how much each tick was heard after its picture, in milliseconds; before it: negative.

@@ -3,8 +3,6 @@
 //! The clip's pictures carry their number, its sound ticks on each second (`zongzi_tests::source`). A tap between host
 //! and server notes when each picture reached the server, so that every shown picture has an age.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -26,8 +24,8 @@ const AGE_MS_MAX: f64 = 1_500.0;
 const UNSHOWN_MAX: u32 = 3;
 /// Sound and picture are no further apart than this, in milliseconds.
 const SOUND_MS_MAX: f64 = 80.0;
-/// What the way of reading may add to sound against picture by itself, in milliseconds; more, and it measures nothing.
-const OFFSET_MS_MAX: f64 = 120.0;
+/// What was read of sound against picture agrees with what the browser says of it to this, in milliseconds.
+const READING_MS_MAX: f64 = 40.0;
 const WATCHED_SECONDS: u32 = 20;
 /// Within which the pictures without B-frames give way to all pictures, in milliseconds.
 const COLD_MS_MAX: f64 = 4_000.0;
@@ -40,7 +38,6 @@ const STOCK: Clip = Clip {
 
 #[test]
 fn a_viewer_sees_every_picture_and_hears_the_sound_with_it() {
-    let offset = offset_of_reading();
     let server = Server::start();
     let tap = Tap::before(server.ready.rtmp);
     let _host = Host::publish(&Clip::FULL.file(), &tap.rtmp_url(), &server.key("demo").key);
@@ -53,7 +50,7 @@ fn a_viewer_sees_every_picture_and_hears_the_sound_with_it() {
     let shown = browser.shown();
 
     judge_pictures(&report, &tap.passed(), WATCHED_SECONDS);
-    judge_sound(&report, offset);
+    judge_sound(&report);
     assert_eq!(shown.sessions, 1, "the player reconnected");
     assert!(
         shown.words.contains("Live") && shown.words.contains("1 watching"),
@@ -68,14 +65,13 @@ fn a_viewer_sees_every_picture_and_hears_the_sound_with_it() {
 
 #[test]
 fn sound_of_44100_hz_mono_is_heard_with_its_picture() {
-    let offset = offset_of_reading();
     let clip = Clip {
         sound: (44_100, 1),
         ..Clip::SMALL
     };
     let (_server, report, passed) = publish_and_watch(&clip, Publish::default(), 12);
     judge_pictures(&report, &passed, 8);
-    judge_sound(&report, offset);
+    judge_sound(&report);
 }
 
 #[test]
@@ -98,7 +94,6 @@ fn keyframes_eight_seconds_apart_do_not_delay_the_first_picture() {
 
 #[test]
 fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
-    let offset = offset_of_reading();
     let (server, _host, tap) = publish(&STOCK, Publish::default());
     assert_eq!(server.children(), 0, "nobody watches");
     let mut browser = Browser::start();
@@ -147,12 +142,11 @@ fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
     assert!(window.len() > 15 * 30, "pictures came for too short a time");
     assert!(unshown <= UNSHOWN_MAX, "{unshown} pictures were not shown");
     assert!(age < AGE_MS_MAX, "pictures were {age:.0} ms old");
-    judge_sound(&report, offset);
+    judge_sound(&report);
 }
 
 #[test]
 fn without_a_place_to_encode_again_all_but_the_b_pictures_play_and_that_is_said() {
-    let offset = offset_of_reading();
     let server = Options::default().set("transcode.max_streams", "0").start();
     let tap = Tap::before(server.ready.rtmp);
     let _host = Host::publish(&STOCK.file(), &tap.rtmp_url(), &server.key("demo").key);
@@ -169,7 +163,7 @@ fn without_a_place_to_encode_again_all_but_the_b_pictures_play_and_that_is_said(
         "the operator is told which setting changes it"
     );
     assert!(browser.shown().words.contains("B-frames"));
-    judge_sound(&report, offset);
+    judge_sound(&report);
     judge_order(&report);
     let live = report.at_live(&tap.passed()).to_vec();
     let (first, last) = (
@@ -442,42 +436,6 @@ fn goes_on(browser: &mut Browser) {
     });
 }
 
-/// By how much the way of reading by itself puts sound after picture, in milliseconds.
-fn offset_of_reading() -> f64 {
-    let clip = place::cache().join("rehearsal.mp4");
-    let mkv = Clip::SMALL.file();
-    if !clip.exists() {
-        remux(&mkv, &clip);
-    }
-    let mut browser = Browser::start();
-    browser.rehearse(&clip);
-    watch(&mut browser, 8);
-    let offsets = browser.report().sound_after_picture();
-    let offset = reading::median(&offsets).expect("ticks were heard in the rehearsal");
-    note(&format!(
-        "reading by itself puts sound {offset:.0} ms after picture {offsets:.0?}"
-    ));
-    assert!(
-        offset.abs() < OFFSET_MS_MAX,
-        "the way of reading is off by {offset:.0} ms: {offsets:?}"
-    );
-    offset
-}
-
-fn remux(from: &Path, to: &Path) {
-    let mut command = Command::new("ffmpeg");
-    command
-        .args(["-loglevel", "error", "-y", "-i"])
-        .arg(from)
-        .args(["-t", "15", "-c", "copy"])
-        .arg(to);
-    assert!(
-        command.status().is_ok_and(|status| status.success()),
-        "ffmpeg can't make {}",
-        to.display()
-    );
-}
-
 // ---- the judgement ----
 
 /// A join into a running stream: all of [`judge_stream`], and the first picture in time.
@@ -558,20 +516,23 @@ fn judge_order(report: &Report) {
     );
 }
 
-fn judge_sound(report: &Report, offset: f64) {
-    let offsets: Vec<f64> = report
-        .sound_after_picture()
-        .iter()
-        .map(|ms| ms - offset)
-        .collect();
+fn judge_sound(report: &Report) {
+    let offsets = report.sound_after_picture();
     let median = reading::median(&offsets).expect("ticks were heard");
+    let last = offsets.last().copied().unwrap_or(f64::NAN);
+    let stated = report.sound_after_picture_as_stated();
     note(&format!(
-        "sound {median:.0} ms after its picture {offsets:.0?}; {:?}",
+        "sound {median:.0} ms after its picture {offsets:.0?}, {stated:.0?} as stated; {:?}",
         report.audio
     ));
     assert!(
         median.abs() < SOUND_MS_MAX,
         "sound comes {median:.0} ms after its picture"
+    );
+    let stated = stated.expect("the browser says which sound and picture play");
+    assert!(
+        (last - stated).abs() < READING_MS_MAX,
+        "{last:.0} ms were read, {stated:.0} are stated"
     );
     assert!(consecutive(report), "a tick is missing: {:?}", report.ticks);
 }

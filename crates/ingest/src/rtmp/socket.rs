@@ -30,14 +30,30 @@ pub(super) async fn flush(
     session: &mut Session,
     limit: Duration,
 ) -> Result<(), Close> {
+    let mut wrote = false;
     while let Some(bytes) = session.poll_output() {
         match timeout(limit, stream.write_all(&bytes)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => wrote = true,
             Ok(Err(_)) => return Err(Close::Lost),
             Err(_) => return Err(Close::WriteTimeout),
         }
     }
+    if wrote {
+        confirm_at_once(stream);
+    }
     Ok(())
+}
+
+/// Has the kernel confirm at once what the host sends. Once we have sent something it takes the connection for a
+/// dialogue and waits up to 40 ms with each confirmation, for an answer to put it into; and a host that does not set
+/// `TCP_NODELAY` (ffmpeg) sends no small segment while one is unconfirmed. So each RTMP Acknowledgement of ours held the
+/// host up once: pictures and sound came 30 ms late every 2.5 MB.
+fn confirm_at_once(stream: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    // What a connection gains by it, none needs.
+    let _ = SockRef::from(stream).set_tcp_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// Closes so that the peer can read what was sent last: closing with input unread would reset the connection and

@@ -303,16 +303,18 @@ fn a_join_gets_the_newest_group_at_50_megabits_stamped_as_if_it_came_now() {
     let got = lab.got();
     assert_eq!(frames(&got), (10..40).collect::<Vec<_>>());
     assert_eq!(continuous(&got), 30_000);
-    // 30 frames of 9.7 KB with overhead: 290 KB, 20 KB of it and one frame at once.
-    let expected = Duration::from_millis((290 - 30) * 8 / 50)..Duration::from_millis(60);
-    assert!(expected.contains(&took), "{took:?}");
+    // 30 frames of 9.7 KB with overhead, 20 KB of it and one frame at once; the last before live are 20 ms apart: those
+    // of less than 350 ms, which are 10 when they begin and fewer the longer it takes.
+    let burst = Duration::from_millis((20 * 97 / 10 - 30) * 8 / 50);
+    let steps = Duration::from_millis(20) * 7..=Duration::from_millis(20) * 10;
+    assert!(steps.contains(&(took - burst)), "{took:?}");
     let video = media(&got, VIDEO);
     let times: Vec<u32> = video.iter().map(|(header, _)| header.timestamp.0).collect();
     assert!(times.is_sorted(), "{times:?}");
     let span = times[times.len() - 1].wrapping_sub(times[0]);
     assert!(
-        (29 * 90..=3_000).contains(&span),
-        "a frame's length, not a second: {span}"
+        (29 * 90..=20_000).contains(&span),
+        "the time it took to send, not a second: {span}"
     );
     let markers = video.iter().filter(|(header, _)| header.marker).count();
     assert_eq!(markers, 30, "one for each frame");

@@ -116,6 +116,13 @@ impl Video {
                 self.rtp_time = self.stamps.next(now, batch, newest);
             }
             self.send(now, srtp, batch, packets, tally, out);
+            if packets == Packets::Late {
+                let age = now.saturating_duration_since(batch.received);
+                let next = feed.video(batch.sequence + 1);
+                let ticks = next.map_or(0, |next| next.rtp_time.wrapping_sub(batch.rtp_time));
+                let span = Duration::from_micros(u64::from(ticks) * 100 / 9);
+                self.pace.step(now, age, span);
+            }
         }
     }
 
@@ -192,7 +199,8 @@ impl Video {
         let slowly = self.share.1 == Share::Still;
         let big = batch.bytes() > AT_ONCE_BYTES;
         if feed.end() == Some(next + 1) && self.part == 0 && !big && !slowly {
-            return Some((batch, Packets::Live));
+            let ready = self.pace.ready_live(now);
+            return ready.then_some((batch, Packets::Live));
         }
         if !self.pace.ready(now) {
             return None;

@@ -5,10 +5,15 @@ use zongzi_media::opus::SAMPLE_RATE;
 
 use super::AacToOpus;
 use super::decoder::FRAME_SAMPLES as AAC_SAMPLES;
-use crate::ffi::opus::{CHANNELS, FRAME_SAMPLES};
+use crate::ffi::opus::{BLOCK_SAMPLES, BLOCKS_MAX, CHANNELS};
 
-/// Cuts sound at 48 kHz into 20 ms and gives each piece its time, by counting samples and keeping the count with the
-/// host's timestamps.
+/// Cuts sound at 48 kHz into packets and gives each its time, by counting samples and keeping the count with the host's
+/// timestamps.
+///
+/// A packet is what of an AAC frame is there in blocks of 10 ms: 20 ms, and 30 ms where what was left of the frames
+/// before has come to 10. So an AAC frame is one packet, and less than 10 ms of it wait for the next frame; packets of
+/// 20 ms alone would let up to 20 wait, now none and now all of it, which a browser's buffer takes for jitter
+/// (docs/decisions/0006-sound-with-its-picture.md).
 pub(super) struct Framer {
     /// The host's sample rate.
     sample_rate: u32,
@@ -18,8 +23,8 @@ pub(super) struct Framer {
     anchor: Option<MediaTime>,
     /// AAC samples since the anchor.
     samples_in: i64,
-    /// Packets since the anchor.
-    packets_out: i64,
+    /// Blocks since the anchor.
+    blocks_out: i64,
     /// Samples at 48 kHz inserted (less those left out) since the anchor.
     slipped: i64,
     /// How far the host's timestamps are ahead of the count, in microseconds, smoothed.
@@ -27,7 +32,8 @@ pub(super) struct Framer {
     slip: Slip<f32>,
     /// Interleaved samples that are in no packet yet.
     pending: Vec<f32>,
-    packet: Box<[f32; FRAME_SAMPLES * CHANNELS]>,
+    /// The packet's samples, as many blocks as it has so far.
+    packet: Vec<f32>,
     inserted: u64,
     dropped: u64,
 }
@@ -50,13 +56,13 @@ impl Framer {
             delay: i64::try_from(delay).unwrap_or(0),
             anchor: None,
             samples_in: 0,
-            packets_out: 0,
+            blocks_out: 0,
             slipped: 0,
             error: 0.0,
-            slip: Slip::new(FRAME_SAMPLES, CHANNELS, FixedAsync::Output)
-                .expect("960 samples are enough to slip in"),
+            slip: Slip::new(BLOCK_SAMPLES, CHANNELS, FixedAsync::Output)
+                .expect("480 samples are enough to slip in"),
             pending: Vec::new(),
-            packet: Box::new([0.0; FRAME_SAMPLES * CHANNELS]),
+            packet: Vec::with_capacity(PACKET_MAX),
             inserted: 0,
             dropped: 0,
         }
@@ -79,7 +85,7 @@ impl Framer {
         let ratio = 1.0 + (excess / CATCH_UP).clamp(-RATIO_MAX, RATIO_MAX);
         self.slip
             .set_resample_ratio(ratio, false)
-            .expect("the ratio is well inside the range of 960 samples");
+            .expect("the ratio is well inside the range of 480 samples");
         Arrival::Next
     }
 
@@ -89,39 +95,57 @@ impl Framer {
         self.pending.extend_from_slice(samples);
     }
 
-    /// The next 20 ms, if they are complete, and when they are heard.
-    pub(super) fn pop(&mut self) -> Option<(MediaTime, &[f32; FRAME_SAMPLES * CHANNELS])> {
+    /// The next packet, if one is complete, and when it is heard.
+    pub(super) fn pop(&mut self) -> Option<(MediaTime, &[f32])> {
         let anchor = self.anchor?;
-        let wanted = self.slip.input_frames_next();
-        if self.pending.len() < wanted * CHANNELS {
+        if self.packet.len() >= PACKET_MIN {
+            // The one before.
+            self.packet.clear();
+        }
+        while self.packet.len() < PACKET_MAX && self.block() {}
+        if self.packet.len() < PACKET_MIN {
             return None;
         }
+        let blocks = i64::try_from(self.packet.len() / BLOCK).unwrap_or(0);
+        let ticks = (self.blocks_out - blocks) * BLOCK_SAMPLES as i64 - self.delay;
+        let time = anchor.shifted(MediaTime::from_ticks(ticks, SAMPLE_RATE).as_micros());
+        Some((time, &self.packet))
+    }
+
+    /// Moves a block from what waits to the packet. Returns whether there was one.
+    fn block(&mut self) -> bool {
+        let wanted = self.slip.input_frames_next();
+        if self.pending.len() < wanted * CHANNELS {
+            return false;
+        }
+        let begin = self.packet.len();
+        self.packet.resize(begin + BLOCK, 0.0);
         let input = InterleavedSlice::new(self.pending.as_slice(), CHANNELS, wanted)
             .expect("so many samples are there");
-        let mut output = InterleavedSlice::new_mut(&mut self.packet[..], CHANNELS, FRAME_SAMPLES)
-            .expect("the packet has this size");
+        let place = self.packet.get_mut(begin..).unwrap_or_default();
+        let mut output = InterleavedSlice::new_mut(place, CHANNELS, BLOCK_SAMPLES)
+            .expect("the block was made this long");
         self.slip
             .process_into_buffer(&input, &mut output, None)
             .expect("both buffers have the sizes that the slip asks for");
         self.pending.drain(..wanted * CHANNELS);
-        self.inserted += FRAME_SAMPLES.saturating_sub(wanted) as u64;
-        self.dropped += wanted.saturating_sub(FRAME_SAMPLES) as u64;
-        self.slipped += FRAME_SAMPLES as i64 - wanted as i64;
-        let ticks = self.packets_out * FRAME_SAMPLES as i64 - self.delay;
-        self.packets_out += 1;
-        let time = anchor.shifted(MediaTime::from_ticks(ticks, SAMPLE_RATE).as_micros());
-        Some((time, &self.packet))
+        self.inserted += BLOCK_SAMPLES.saturating_sub(wanted) as u64;
+        self.dropped += wanted.saturating_sub(BLOCK_SAMPLES) as u64;
+        self.slipped += BLOCK_SAMPLES as i64 - wanted as i64;
+        self.blocks_out += 1;
+        true
     }
 
     /// Forgets the samples that wait; the next frame is the first.
     pub(super) fn restart(&mut self) {
         self.anchor = None;
         self.samples_in = 0;
-        self.packets_out = 0;
+        self.blocks_out = 0;
         self.slipped = 0;
         self.error = 0.0;
         self.slip.reset();
         self.pending.clear();
+        self.packet.clear();
     }
 
     /// Samples inserted and samples left out, ever.
@@ -130,19 +154,36 @@ impl Framer {
     }
 }
 
+/// Values (of both channels) in a block.
+const BLOCK: usize = BLOCK_SAMPLES * CHANNELS;
+/// The same of the shortest and the longest packet, 20 and 30 ms.
+const PACKET_MIN: usize = 2 * BLOCK;
+const PACKET_MAX: usize = BLOCKS_MAX * BLOCK;
 /// Weight of a new timestamp in the smoothed error: a time constant of 64 frames, 1.4 s at 48 kHz.
 const SMOOTHING: f64 = 1.0 / 64.0;
 /// Microseconds of error that are left alone, so that the rounding of RTMP's timestamps (1 ms) changes no sample.
 const TOLERANCE: f64 = 2_000.0;
 /// The time in which an error is made good, in microseconds: at 100 ppm of drift 1 ms stays, above the tolerance.
 const CATCH_UP: f64 = 10_000_000.0;
-/// The fastest correction: 2 samples in each packet. Clocks drift by 0.01 %; the rest is for steps below
+/// The fastest correction: a sample in each block. Clocks drift by 0.01 %; the rest is for steps below
 /// [`AacToOpus::JUMP`].
 const RATIO_MAX: f64 = 0.002;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Framer {
+        /// Samples of a channel that are in no packet yet.
+        fn waiting(&self) -> usize {
+            let begun = if self.packet.len() < PACKET_MIN {
+                self.packet.len()
+            } else {
+                0
+            };
+            (self.pending.len() + begun) / CHANNELS
+        }
+    }
 
     /// Plays a host for `frames` AAC frames; `time` says when its frame is, in microseconds, by its own clock.
     /// Returns the greatest distance, in microseconds, between the time of what is heard and the host's time.
@@ -154,16 +195,17 @@ mod tests {
             let host = MediaTime::from_micros(time(frame));
             assert_ne!(framer.arrive(host), Arrival::Jump, "frame {frame}");
             framer.push(&sound);
-            while let Some((time, _)) = framer.pop() {
-                if let Some(last) = last {
-                    assert_eq!(time.micros_since(last), 20_000, "frame {frame}");
-                }
-                last = Some(time);
+            while let Some((time, packet)) = framer.pop() {
+                let length = i64::try_from(packet.len() / BLOCK).unwrap() * 10_000;
+                assert!(length >= 20_000, "frame {frame}");
+                assert!(last.is_none_or(|last| time == last), "frame {frame}");
+                last = Some(time.shifted(length));
             }
             // The end of what was pushed is, on the way out, this long after the end of the last packet.
-            let waiting = i64::try_from(framer.pending.len() / CHANNELS).unwrap();
+            let waiting = framer.waiting();
+            assert!(waiting <= BLOCK_SAMPLES, "frame {frame}: {waiting}");
             let Some(last) = last else { continue };
-            let end = last.shifted(20_000 + waiting * 1_000_000 / 48_000);
+            let end = last.shifted(i64::try_from(waiting).unwrap() * 1_000_000 / 48_000);
             let host_end = MediaTime::from_micros(time(frame + 1));
             worst = worst.max(end.micros_since(host_end).abs());
         }

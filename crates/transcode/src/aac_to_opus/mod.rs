@@ -1,6 +1,6 @@
 //! AAC in, Opus out.
 //!
-//! What runs for each AAC frame of 1,024 samples: decode, resample where the rate is not 48 kHz, cut into 20 ms,
+//! What runs for each AAC frame of 1,024 samples: decode, resample where the rate is not 48 kHz, cut into packets,
 //! encode. Nothing grows: at most one AAC frame and one Opus frame of samples wait in between.
 
 mod decoder;
@@ -21,11 +21,11 @@ use self::decoder::{Decoded, Decoder};
 use self::framer::{Arrival, Framer};
 use self::resampler::Resampler;
 
-/// Turns one AAC track into Opus: 48 kHz, stereo, packets of exactly 20 ms.
+/// Turns one AAC track into Opus: 48 kHz, stereo, a packet of 20 or 30 ms for each AAC frame.
 ///
 /// **Time.** A host's timestamps are rounded to milliseconds (RTMP) and may jitter; its sample count does not. The
-/// packets' times therefore follow the count: the first frame's time is the anchor, and every packet is exactly 20 ms
-/// after the one before. Where the host's timestamps run away slowly from its count (its clocks differ), single
+/// packets' times therefore follow the count: the first frame's time is the anchor, and every packet begins exactly
+/// where the one before ended. Where the host's timestamps run away slowly from its count (its clocks differ), single
 /// samples are inserted or left out until they agree again, so sound stays with the picture for as long as the
 /// broadcast lasts. A jump of more than [`AacToOpus::JUMP`] is a hole in the sound: everything starts again at
 /// the new time.
@@ -59,7 +59,7 @@ pub struct Stats {
     pub concealed: u64,
     /// Opus packets made.
     pub packets: u64,
-    /// Packets that libopus refused to make; their 20 ms are missing.
+    /// Packets that libopus refused to make; their sound is missing.
     pub refused: u64,
     /// Times that everything started again, as a rule because the host's timestamps jumped.
     pub restarts: u64,
@@ -196,7 +196,7 @@ impl fmt::Debug for AacToOpus {
     }
 }
 
-/// Bits a second: transparent for music in stereo, and a packet (570 bytes at most, measured) fits one datagram.
+/// Bits a second: transparent for music in stereo, and a packet (570 bytes at most for 20 ms, measured) fits one datagram.
 const BITRATE: i32 = 128_000;
 /// libopus' best; measured 0.58 % of a core a stream, 0.1 more than half of it.
 const COMPLEXITY: i32 = 10;

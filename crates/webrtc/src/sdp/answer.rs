@@ -31,11 +31,12 @@ pub struct Answer {
     pub audio: Option<Ssrc>,
 }
 
-/// Pictures are shown this long after they came, in steps of 10 ms: by so much a browser's sound comes later than a
-/// picture that is shown at once (docs/decisions/0006-sound-with-its-picture.md). It may add what its sound buffer
-/// takes beyond that, up to the second figure, above which a viewer would not be called live.
-const PLAYOUT_DELAY_MIN_10MS: u16 = 14;
-const PLAYOUT_DELAY_MAX_10MS: u16 = 30;
+/// Pictures are shown this long after they came, in steps of 10 ms: about as late as a browser's sound
+/// (docs/decisions/0006-sound-with-its-picture.md). Where a viewer's sound takes longer, the browser may hold pictures back
+/// for it, up to the second figure. Below 500 ms that would not be a bound, but another way of showing pictures, which leaves
+/// some out.
+const PLAYOUT_DELAY_MIN_10MS: u16 = 10;
+const PLAYOUT_DELAY_MAX_10MS: u16 = 60;
 
 /// What was agreed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -335,7 +336,7 @@ fn idle(media: &Media) -> Section<'_> {
     }
 }
 
-/// The block for every packet. Video has a playout delay of 0/0 where offered (RTP.md rule 20).
+/// The block for every packet. Video has a playout delay where offered (RTP.md rule 20).
 fn extensions(media: &Media, video: bool) -> Result<Extensions, Error> {
     let delay = playout_delay(PLAYOUT_DELAY_MIN_10MS, PLAYOUT_DELAY_MAX_10MS);
     let mut elements: Vec<(u8, &[u8])> = Vec::with_capacity(2);

@@ -1,5 +1,6 @@
 //! Live media: what the hub sends goes to every viewer of its broadcast, and those who are behind catch up.
 
+use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -81,6 +82,7 @@ impl Worker {
         }
         match batch.kind {
             BatchKind::Video { .. } => {
+                channel.cadence.picture(batch);
                 if !channel.viewers.is_empty() {
                     self.sent.push(batch.received);
                 }
@@ -90,7 +92,7 @@ impl Worker {
         }
     }
 
-    /// Keeps a packet of sound until a picture comes or its time is up.
+    /// Keeps a packet of sound for a picture that is about to come.
     fn hold_sound(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>, now: Instant) {
         let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
             return;
@@ -100,20 +102,23 @@ impl Worker {
             return;
         }
         channel.sound.push(Arc::clone(batch));
-        let alone = channel.feed.end().is_none();
-        if alone || channel.sound.len() >= SOUND_HELD_MAX {
-            self.fan_out(broadcast, false);
-        } else if channel.sound_due.is_none() {
-            let due = now + SOUND_HELD;
-            channel.sound_due = Some(due);
-            self.sound_due.push_back((due, broadcast));
+        let wait = channel.cadence.wait(now);
+        let until = wait.filter(|_| channel.feed.end().is_some());
+        match until {
+            Some(until) if channel.sound.len() < SOUND_HELD_MAX => {
+                if channel.sound_due.is_none() {
+                    channel.sound_due = Some(until);
+                    self.sound_due.push(Reverse((until, broadcast)));
+                }
+            }
+            _ => self.fan_out(broadcast, false),
         }
     }
 
     /// Sends the sound that no picture came for.
     pub(super) fn let_sound_go(&mut self) {
         let now = self.clock.now().at;
-        while let Some((due, broadcast)) = self.sound_due.front().copied() {
+        while let Some(Reverse((due, broadcast))) = self.sound_due.peek().copied() {
             // Otherwise it has left with a picture.
             let waiting = self
                 .broadcasts
@@ -122,7 +127,7 @@ impl Worker {
             if waiting && due > now {
                 return;
             }
-            self.sound_due.pop_front();
+            self.sound_due.pop();
             if waiting {
                 self.fan_out(broadcast, false);
             }
@@ -273,8 +278,5 @@ const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
 /// A batch that waited this long for the shard is not sent at its turn: sound would be heard late for good, and every
 /// picture sent late makes the next one later.
 const LATE_AFTER: Duration = Duration::from_millis(400);
-/// How long sound waits for a picture. Pictures come every 33 ms at 30 a second, so a third of the sound finds one; the
-/// rest is this much later, and a browser's sound buffer (40 ms and more) does not notice.
-const SOUND_HELD: Duration = Duration::from_millis(10);
 /// Packets of sound held at a time: one AAC frame makes two now and then.
 const SOUND_HELD_MAX: usize = 2;

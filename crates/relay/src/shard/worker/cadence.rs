@@ -1,0 +1,93 @@
+use std::time::{Duration, Instant};
+
+use crate::packetize::Batch;
+
+/// When a broadcast's next picture is likely to come: as long after the last one as that was after the one before it, on
+/// the timeline. When they came says less: a host sends in bursts.
+#[derive(Debug, Default)]
+pub(super) struct Cadence {
+    /// RTP time of the newest picture.
+    newest: Option<u32>,
+    next: Option<Instant>,
+}
+
+impl Cadence {
+    /// A live picture.
+    pub(super) fn picture(&mut self, picture: &Batch) {
+        let before = self.newest.replace(picture.rtp_time);
+        let ticks = before.map(|before| picture.rtp_time.wrapping_sub(before));
+        self.next = ticks
+            .filter(|ticks| (1..=APART_MAX).contains(ticks))
+            .map(|ticks| picture.received + Duration::from_micros(u64::from(ticks) * 100 / 9));
+    }
+
+    /// Until when sound that is there `now` waits for the next picture; `None`: it is not worth it.
+    pub(super) fn wait(&self, now: Instant) -> Option<Instant> {
+        let next = self.next?;
+        let until = next + LATE;
+        (next <= now + WAIT_MAX && now < until).then_some(until)
+    }
+}
+
+/// Sound waits this long for a picture. It is heard that much later, as far as the browser's sound buffer (40 ms and more)
+/// notices.
+const WAIT_MAX: Duration = Duration::from_millis(10);
+/// A picture that is later than this did not come when it was expected.
+const LATE: Duration = Duration::from_millis(3);
+/// At fewer than 10 pictures a second none is waited for.
+const APART_MAX: u32 = 9_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packetize::BatchKind;
+
+    fn picture(received: Instant, rtp_time: u32) -> Batch {
+        Batch::new(
+            BatchKind::Video { keyframe: false },
+            0,
+            0,
+            rtp_time,
+            received,
+            Box::default(),
+            Box::default(),
+        )
+    }
+
+    /// Two pictures 33 ms apart on the timeline, the second of which came at the returned time.
+    fn cadence() -> (Cadence, Instant) {
+        let start = Instant::now();
+        let mut cadence = Cadence::default();
+        cadence.picture(&picture(start, u32::MAX - 1_000));
+        assert_eq!(cadence.wait(start), None, "one picture tells nothing");
+        // In a burst: 33 ms of the timeline in 20.
+        let second = start + Duration::from_millis(20);
+        cadence.picture(&picture(second, 1_969));
+        (cadence, second)
+    }
+
+    #[test]
+    fn sound_waits_only_for_a_picture_that_is_about_to_come() {
+        let (cadence, second) = cadence();
+        let at = |millis| cadence.wait(second + Duration::from_millis(millis));
+        assert_eq!(at(0), None);
+        assert_eq!(at(22), None);
+        let until = Some(second + Duration::from_micros(36_000));
+        assert_eq!(at(23), until);
+        assert_eq!(at(35), until);
+        assert_eq!(at(36), None, "it did not come");
+    }
+
+    #[test]
+    fn no_picture_is_expected_after_a_pause_or_at_a_slow_rate() {
+        let (mut cadence, second) = cadence();
+        let third = second + Duration::from_secs(1);
+        cadence.picture(&picture(third, 1_969 + 90_000));
+        assert_eq!(cadence.wait(third + Duration::from_millis(995)), None);
+        // Nor after one with the same time, or an earlier one.
+        cadence.picture(&picture(third, 1_969 + 90_000));
+        assert_eq!(cadence.wait(third), None);
+        cadence.picture(&picture(third, 1_969));
+        assert_eq!(cadence.wait(third), None);
+    }
+}

@@ -131,8 +131,8 @@ fn expressions() -> Vec<(String, String)> {
         let panels = board["panels"].as_array().expect("a board has panels");
         for panel in panels.iter().filter(|panel| panel["type"] != "row") {
             let title = panel["title"].as_str().unwrap_or_default();
-            let targets = panel["targets"].as_array();
-            let targets = targets.unwrap_or_else(|| panic!("{title} shows nothing"));
+            let targets = panel["targets"].as_array().expect("a panel has targets");
+            assert!(!targets.is_empty(), "{title} shows nothing");
             for target in targets {
                 let expression = target["expr"].as_str().unwrap_or_default();
                 let expression = expression

@@ -6,10 +6,12 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod arrival;
 mod publish;
 pub mod rtmp;
 
 pub use admission::{Admitted, KeyCheck, KeyRefusal, StreamKey};
+pub use arrival::{Arrival, ArrivalWatch};
 pub use publish::{
     End, Finish, Media, Protocol, Publication, Publish, PublishRefusal, PublishRequest,
 };

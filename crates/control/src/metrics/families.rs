@@ -46,6 +46,14 @@ pub(super) fn write(page: &mut Page, snapshot: &Snapshot) {
     if let Some(store) = &snapshot.store {
         self::store(page, store);
     }
+    page.counts(
+        "zongzi_traces_total",
+        "Traces of publishes and joins, by what became of them: sent, failed where the collector did not take them, dropped where too many waited.",
+        snapshot
+            .traces
+            .iter()
+            .map(|(result, count)| ([("result", *result)], *count)),
+    );
     if let Some(process) = &snapshot.process {
         self::process(page, process);
     }

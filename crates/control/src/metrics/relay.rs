@@ -118,7 +118,7 @@ pub(super) fn viewers(page: &mut Page, shards: &Shards) {
     );
     page.histograms(
         "zongzi_relay_join_seconds",
-        "From a viewer's POST to his first media packet.",
+        "From a viewer's POST to his first media packet, of those who did not have to wait for the host.",
         [([], &shards.join)],
     );
     page.histograms(

@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub publish_hook: bool,
     /// The store; `None` before there is one.
     pub store: Option<Store>,
+    /// Traces of publishes and joins by what became of them; empty where none are made.
+    pub traces: Vec<(&'static str, u64)>,
     /// The live broadcasts.
     pub live: Vec<LiveChannel>,
     /// Broadcasts that get a series of their own, those with the most viewers first; the rest is summed as `other`.

@@ -67,6 +67,7 @@ fn full() -> Snapshot {
             since: Some(UNIX_EPOCH + Duration::from_secs(1_800_000_000)),
         }],
         publish_hook: true,
+        traces: vec![("sent", 4)],
         store: Some(Store {
             failed: vec![("disk_full", 1)],
             disk_free_bytes: Some(5),
@@ -163,6 +164,7 @@ fn what_does_not_run_leaves_no_series() {
         "zongzi_transport_",
         "process_",
         "zongzi_relay_channel_viewers",
+        "zongzi_traces_",
     ] {
         assert!(!text.contains(absent), "{absent} in\n{text}");
     }

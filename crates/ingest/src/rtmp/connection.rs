@@ -1,15 +1,20 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::Instrument as _;
+use zongzi_media::Kind;
 use zongzi_rtmp::server::{Event, PublishRequest as Asked, Session};
 
 use super::{Close, Counters, Settings, socket, words};
-use crate::{Finish, KeyCheck, Media, Protocol, Publication, Publish, PublishRequest, StreamKey};
+use crate::{
+    Arrival, ArrivalWatch, Finish, KeyCheck, Media, Protocol, Publication, Publish, PublishRequest,
+    StreamKey,
+};
 
 /// What all connections have in common.
 #[derive(Debug)]
@@ -18,6 +23,7 @@ pub(super) struct Shared<K, P> {
     pub(super) keys: Arc<K>,
     pub(super) publish: Arc<P>,
     pub(super) counters: Arc<Counters>,
+    pub(super) watch: Option<Arc<dyn ArrivalWatch>>,
 }
 
 /// One host's connection.
@@ -50,7 +56,12 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         );
         async {
             tracing::debug!("connected");
-            let reason = self.run(stream).await;
+            let mut arrival = Arrival::new(Protocol::Rtmp.as_str());
+            let reason = self.run(stream, &mut arrival).await;
+            if arrival.keyframe.is_none() {
+                arrival.closed = Some(reason.as_str());
+                self.tell(&arrival);
+            }
             self.shared.counters.count_closed(reason);
             tracing::debug!(reason = reason.as_str(), "closed");
         }
@@ -58,13 +69,19 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         .await;
     }
 
-    async fn run(&self, mut stream: TcpStream) -> Close {
+    fn tell(&self, arrival: &Arrival) {
+        if let Some(watch) = &self.shared.watch {
+            watch.arrived(arrival.clone());
+        }
+    }
+
+    async fn run(&self, mut stream: TcpStream, arrival: &mut Arrival) -> Close {
         let mut seed = [0; 32];
         if aws_lc_rs::rand::fill(&mut seed).is_err() || socket::prepare(&stream).is_err() {
             return Close::Gone;
         }
         let mut session = Session::new(self.shared.settings.limits.clone(), seed);
-        let reason = self.talk(&mut stream, &mut session).await;
+        let reason = self.talk(&mut stream, &mut session, arrival).await;
         // The last word to the host, where there is one.
         let Settings {
             write_timeout,
@@ -79,12 +96,17 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         reason
     }
 
-    async fn talk(&self, stream: &mut TcpStream, session: &mut Session) -> Close {
+    async fn talk(
+        &self,
+        stream: &mut TcpStream,
+        session: &mut Session,
+        arrival: &mut Arrival,
+    ) -> Close {
         let mut input = Input::new(PREAUTH_BUFFER_BYTES);
         let mut stopped = self.stopped.clone();
         let admission = timeout(
             self.shared.settings.publish_deadline,
-            self.admit(stream, session, &mut input),
+            self.admit(stream, session, &mut input, arrival),
         );
         let admitted = tokio::select! {
             admitted = admission => admitted.unwrap_or(Err(Close::Deadline)),
@@ -93,7 +115,9 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         match admitted {
             Ok(publication) => {
                 input.enlarge(BUFFER_BYTES);
-                let reason = self.publish(stream, session, &mut input, publication).await;
+                let reason = self
+                    .publish(stream, session, &mut input, publication, arrival)
+                    .await;
                 tracing::info!(reason = reason.as_str(), "host left");
                 reason
             }
@@ -107,8 +131,10 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         stream: &mut TcpStream,
         session: &mut Session,
         input: &mut Input,
+        arrival: &mut Arrival,
     ) -> Result<P::Publication, Close> {
         let asked = self.asked(stream, session, input).await?;
+        arrival.asked = Some(Instant::now());
         let key = StreamKey::new(asked.stream.expose().to_owned());
         let refused = |(reason, words): (Close, String), session: &mut Session| {
             tracing::info!(reason = reason.as_str(), "publish refused");
@@ -119,8 +145,10 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
             Some(key) => self.shared.keys.check(key, self.peer.ip()).await,
             None => Err(crate::KeyRefusal::Unknown),
         };
+        arrival.checked = Some(Instant::now());
         let admitted = checked.map_err(|refusal| refused(words::key_refused(&refusal), session))?;
         tracing::Span::current().record("channel", admitted.channel.as_str());
+        arrival.channel = Some(admitted.channel.clone());
         let request = PublishRequest {
             channel: admitted.channel,
             key_id: admitted.key_id,
@@ -137,6 +165,7 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         session.accept_publish();
         socket::flush(stream, session, self.shared.settings.write_timeout).await?;
         self.shared.counters.count_published();
+        arrival.granted = Some(Instant::now());
         tracing::debug!("publish accepted");
         Ok(publication)
     }
@@ -167,9 +196,11 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         session: &mut Session,
         input: &mut Input,
         mut publication: P::Publication,
+        arrival: &mut Arrival,
     ) -> Close {
         let mut stopped = self.stopped.clone();
         let mut described = false;
+        let mut pictures = None;
         loop {
             if let Err(reason) = input.advance(session) {
                 publication.finish(Finish::Lost);
@@ -182,9 +213,20 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
                 return reason;
             }
             while let Some(event) = session.poll_event() {
+                let mut first_keyframe = false;
                 let media = match event {
-                    Event::Track(track) => Media::Track(track),
-                    Event::Frame(frame) => Media::Frame(frame),
+                    Event::Track(track) => {
+                        if track.codec.kind() == Kind::Video {
+                            pictures = Some(track.id);
+                        }
+                        Media::Track(track)
+                    }
+                    Event::Frame(frame) => {
+                        first_keyframe = arrival.keyframe.is_none()
+                            && frame.keyframe
+                            && pictures == Some(frame.track);
+                        Media::Frame(frame)
+                    }
                     Event::Unpublish => {
                         publication.finish(Finish::Orderly);
                         return Close::Orderly;
@@ -200,6 +242,10 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
                 };
                 if let Err(end) = publication.send(media).await {
                     return told(session, end);
+                }
+                if first_keyframe {
+                    arrival.keyframe = Some(Instant::now());
+                    self.tell(arrival);
                 }
             }
             if !input.is_empty() {

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use super::address::{Addresses, Place};
 use super::connection::{Connection, Shared};
 use super::{Close, Counters, Settings};
-use crate::{KeyCheck, Publish};
+use crate::{ArrivalWatch, KeyCheck, Publish};
 
 /// The RTMP server: takes hosts in over one or more listeners.
 #[derive(Debug)]
@@ -29,9 +29,19 @@ impl<K: KeyCheck, P: Publish> Server<K, P> {
                 keys,
                 publish,
                 counters: Arc::new(Counters::default()),
+                watch: None,
             }),
             addresses: Addresses::default(),
         }
+    }
+
+    /// Has each host's way in told to `watch`. To be called before anything else is: later it does nothing.
+    #[must_use]
+    pub fn watched(mut self, watch: Option<Arc<dyn ArrivalWatch>>) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.watch = watch;
+        }
+        self
     }
 
     /// What it counts, also after it has stopped.

@@ -217,6 +217,11 @@ impl Hub {
             .collect()
     }
 
+    /// The channel whose place this is, if it still is.
+    pub fn channel(&self, broadcast: BroadcastId) -> Option<ChannelName> {
+        lock(&self.shared.registry).names.get(&broadcast).cloned()
+    }
+
     /// Ends whatever is published with this key, at once. How many hosts that were.
     pub fn end_key(&self, key_id: &str) -> usize {
         let mut registry = lock(&self.shared.registry);

@@ -59,13 +59,13 @@ pub struct ShardCounters {
 /// How long things take on a shard.
 #[derive(Debug)]
 pub struct Times {
-    /// From the POST to the first media packet.
+    /// From the POST to the first media packet, of those who did not have to wait for the host.
     pub join: Histogram,
     /// A join's first step: from the POST to the first valid connectivity check.
     pub ice: Histogram,
     /// Its second: from there until the keys stand.
     pub dtls: Histogram,
-    /// Its last: from there to the first media packet.
+    /// Its last: from there to the first media packet, of the same.
     pub media: Histogram,
     /// From when a live picture was whole in the server until the shard has handed it to the kernel for the last of its
     /// viewers.

@@ -94,6 +94,11 @@ impl Feed {
         self.hurried = false;
     }
 
+    /// Whether there is something to send: pictures to begin with, or sound that comes.
+    pub(crate) fn has_media(&self) -> bool {
+        self.keyframe.is_some() || self.audio_next.is_some()
+    }
+
     /// One past the newest video batch's sequence; `None` when there is none.
     pub(crate) fn end(&self) -> Option<u64> {
         self.video.back().map(|batch| batch.sequence + 1)

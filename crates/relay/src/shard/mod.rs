@@ -10,6 +10,7 @@ mod counters;
 mod feed;
 mod histogram;
 mod inbox;
+mod join;
 mod message;
 mod pass;
 mod session;
@@ -28,6 +29,7 @@ pub(crate) use feed::Feed;
 pub use histogram::Histogram;
 pub(crate) use inbox::Control;
 pub use inbox::Links;
+pub use join::{Join, JoinWatch};
 #[expect(
     clippy::module_name_repetitions,
     reason = "the hub speaks of shards, and an `Id` says nothing there"

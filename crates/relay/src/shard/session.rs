@@ -10,7 +10,8 @@ use zongzi_webrtc::sdp::{Kind, Stream};
 use zongzi_webrtc::stun;
 
 use super::budget::Budget;
-use super::{BroadcastId, Pass, ShardId};
+use super::viewers::Steps;
+use super::{BroadcastId, Closed, Join, JoinWatch, Pass, ShardId};
 use crate::hub::Audience;
 use crate::viewer::Seeds;
 
@@ -50,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) created: Instant,
     /// What let him in, where something was asked for or shown.
     pub(crate) pass: Option<Pass>,
+    answered: Instant,
+    watch: Option<Arc<dyn JoinWatch>>,
     tag: (Kind, String),
     state: Mutex<State>,
     over: AtomicBool,
@@ -224,6 +227,7 @@ impl Sessions {
             .collect();
         expired.iter().for_each(|session| {
             self.end(session);
+            session.tell(&Steps::default(), None, Some(Closed::NeverConnected));
         });
         expired.len()
     }
@@ -253,6 +257,8 @@ impl Session {
             broadcast,
             created,
             pass,
+            answered: Instant::now(),
+            watch: None,
             tag: newcomer.tag.clone(),
             state: Mutex::new(State {
                 ufrags: vec![ufrag],
@@ -260,6 +266,28 @@ impl Session {
                 owner: Owner::Nobody(Box::new(newcomer)),
             }),
             over: AtomicBool::new(false),
+        }
+    }
+
+    /// With somebody who wants to see how its viewer gets in.
+    pub(crate) fn watched(mut self, watch: Option<Arc<dyn JoinWatch>>) -> Self {
+        self.watch = watch;
+        self
+    }
+
+    /// Tells whoever wants to see it how the viewer got in, or did not.
+    pub(super) fn tell(&self, steps: &Steps, media: Option<Instant>, closed: Option<Closed>) {
+        if let Some(watch) = &self.watch {
+            watch.joined(Join {
+                broadcast: self.broadcast,
+                asked: self.created,
+                answered: self.answered,
+                reached: steps.reached,
+                keyed: steps.keyed,
+                media,
+                waited: steps.waited,
+                closed,
+            });
         }
     }
 

@@ -531,6 +531,12 @@ fn the_waiting_room_stands_until_a_host_comes_and_a_delete_ends_it() {
     assert!(player.packets.is_empty());
     house.stage.frame(true, 3);
     player.live_until("the first picture", |player| player.video().len() == 4);
+    let times = |of: fn(&Times) -> &Histogram| house.sum(|c| of(&c.times).counts().sum());
+    assert_eq!(
+        [times(|t| &t.dtls), times(|t| &t.media), times(|t| &t.join)],
+        [1, 0, 0],
+        "the host's time is none of a join"
+    );
     house.whep.delete(&player.session).unwrap();
     player.live_until("gone", |_| house.stage.audience.turnout().waiting == 0);
     player.live_until("closed", |player| player.closed);

@@ -41,7 +41,7 @@ pub(super) struct Viewer {
     /// He is on the list of those who are not at live.
     pub(super) catching_up: bool,
     /// How far his join has come.
-    pub(super) join: Join,
+    pub(super) join: Steps,
     /// What the egress is made of.
     streams: Option<Streams>,
     addresses: Vec<SocketAddr>,
@@ -49,11 +49,13 @@ pub(super) struct Viewer {
 
 /// When the steps of a join were done.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Join {
+pub(super) struct Steps {
     /// The first connectivity check was valid.
     pub(super) reached: Option<Instant>,
     /// The keys stood.
     pub(super) keyed: Option<Instant>,
+    /// There was no picture yet when they did: what follows is the host's time, not ours.
+    pub(super) waited: bool,
     /// The first media packet went.
     pub(super) done: bool,
 }
@@ -87,7 +89,7 @@ impl Viewers {
             path: None,
             visit: None,
             catching_up: false,
-            join: Join::default(),
+            join: Steps::default(),
             streams: Some(Streams {
                 video: newcomer.video,
                 retransmission: newcomer.retransmission,

@@ -19,7 +19,7 @@ use zongzi_webrtc::sdp::{self, Fragment, Offer};
 
 use crate::hub::Audience;
 use crate::shard::{
-    BroadcastId, Change, Control, Links, Newcomer, Pass, Session, Sessions, Shards,
+    BroadcastId, Change, Control, JoinWatch, Links, Newcomer, Pass, Session, Sessions, Shards,
 };
 use crate::viewer::Seeds;
 
@@ -30,6 +30,7 @@ pub struct Whep {
     links: Arc<Links>,
     sessions: Arc<Sessions>,
     reach: Reach,
+    watch: Option<Arc<dyn JoinWatch>>,
 }
 
 /// A new session.
@@ -69,7 +70,15 @@ impl Whep {
             links: shards.links(),
             sessions: shards.table(),
             reach,
+            watch: None,
         })
+    }
+
+    /// Has each viewer's way in told to `watch`.
+    #[must_use]
+    pub fn watched(mut self, watch: Option<Arc<dyn JoinWatch>>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// Answers an offer: the session stands, and waits for the viewer's ICE and DTLS. The broadcast need not have a
@@ -123,7 +132,8 @@ impl Whep {
             remote_ufrag: offer.credentials.ufrag,
         };
         let session_id = hex(&random::<16>()?);
-        let session = Session::new(session_id.clone(), broadcast, now, pass, newcomer);
+        let session = Session::new(session_id.clone(), broadcast, now, pass, newcomer)
+            .watched(self.watch.clone());
         self.sessions
             .insert(session, &credentials.ufrag, audience)?;
         Ok(Answer {

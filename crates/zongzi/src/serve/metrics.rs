@@ -12,7 +12,7 @@ use zongzi_relay::hub::{Hub, Refused, State};
 use zongzi_relay::shard::{Closed, Histogram, ShardCounters, Shards, Times};
 use zongzi_transport::SocketCounters;
 
-use super::video;
+use super::{traces, video};
 
 /// Where all counters of the process are read, at each scrape anew.
 #[derive(Clone)]
@@ -33,6 +33,8 @@ pub(super) struct Sources {
     pub(super) hooks: Arc<hooks::Counts>,
     /// `hooks.on_publish` is set.
     pub(super) publish_hook: bool,
+    /// What became of traces, where they are made.
+    pub(super) traces: Option<Arc<traces::Counts>>,
     /// `metrics.max_channels`.
     pub(super) channels_max: usize,
 }
@@ -74,6 +76,11 @@ impl Sources {
             hooks: self.hooks.stats(),
             publish_hook: self.publish_hook,
             store: Some(self.store.read()),
+            traces: self
+                .traces
+                .as_ref()
+                .map(|counts| counts.read())
+                .unwrap_or_default(),
             live: self.live(),
             channels_max: self.channels_max,
         })

@@ -14,6 +14,7 @@ pub(crate) mod priority;
 mod reach;
 mod server;
 mod stop;
+mod traces;
 pub(crate) mod video;
 
 use anyhow::Context as _;

@@ -25,6 +25,7 @@ use super::follow::Follower;
 use super::hooks::Hooks;
 use super::metrics::{Sources, StoreSource};
 use super::reach::Reach;
+use super::traces::{self, Traces};
 use super::video::Workers;
 use super::{StartError, assets, listeners};
 use crate::settings::Settings;
@@ -158,11 +159,13 @@ impl Server {
             authority,
             rejections,
         ));
-        let ingest = Arc::new(rtmp::Server::new(
-            settings.rtmp.ingest_settings(),
-            Arc::clone(&door),
-            stage,
-        ));
+        let (traces, export) = traces(settings, &hub)?.unzip();
+        let trace_counts = traces.as_ref().map(|traces| traces.counts());
+        if let Some(export) = export {
+            tasks.spawn(export.run(stopped(stopping.clone())));
+        }
+        let ingest = rtmp::Server::new(settings.rtmp.ingest_settings(), Arc::clone(&door), stage);
+        let ingest = Arc::new(ingest.watched(traces.clone().map(|traces| traces as _)));
         let http_counters = Arc::new(zongzi_http::server::Counters::default());
         let whep_counters = Arc::new(whep::Counters::default());
         let entrance = Entrance::new(Arc::clone(&viewers_gate));
@@ -172,6 +175,7 @@ impl Server {
             hub.clone(),
             catalog.clone(),
             entrance.clone(),
+            traces.map(|traces| traces as _),
         )?);
         let follower = Follower {
             hub: hub.clone(),
@@ -201,6 +205,7 @@ impl Server {
             ],
             hooks: hook_counts,
             publish_hook: settings.hooks.on_publish.is_some(),
+            traces: trace_counts,
             channels_max: settings.metrics.max_channels,
         };
         let ready = readiness(stopping.clone());
@@ -276,8 +281,19 @@ impl Bound {
     }
 }
 
+/// Where traces go, if they are to be made.
+fn traces(settings: &Settings, hub: &Hub) -> anyhow::Result<Option<(Arc<Traces>, traces::Export)>> {
+    let endpoint = settings.traces.otlp.as_deref().map(str::parse);
+    let endpoint = endpoint.transpose().map_err(anyhow::Error::msg)?;
+    Ok(endpoint.map(|endpoint| Traces::new(endpoint, hub.clone())))
+}
+
 /// What no single key can know.
 fn check(settings: &Settings) -> Result<(), String> {
+    if let Some(url) = &settings.traces.otlp {
+        let endpoint = url.parse::<traces::Endpoint>();
+        endpoint.map_err(|why| format!("traces.otlp = {url}: {why}"))?;
+    }
     let open = |key: &str, ip: std::net::IpAddr| {
         if ip.to_canonical().is_loopback() || settings.admin.allow_remote {
             return Ok(());

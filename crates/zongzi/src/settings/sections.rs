@@ -18,6 +18,7 @@ pub(crate) struct Settings {
     pub(crate) media: Media,
     pub(crate) admin: Admin,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     pub(crate) broadcast: Broadcast,
     pub(crate) transcode: Transcode,
     pub(crate) playback: Playback,
@@ -98,6 +99,15 @@ pub(crate) struct Metrics {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) max_channels: usize,
+}
+
+/// Traces of publishes and joins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Traces {
+    /// A collector's base URL.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) otlp: Option<String>,
 }
 
 /// How long a broadcast outlives its host.

@@ -263,11 +263,13 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
     let join = &mut viewer.join;
     if !join.done && tally.packets > 0 {
         join.done = true;
-        let since = |at| now.saturating_duration_since(at);
-        counters.times.join.observe(since(viewer.session.created));
-        if let Some(keyed) = join.keyed {
+        // Who waited for the host did not wait for us.
+        if let Some(keyed) = join.keyed.filter(|_| !join.waited) {
+            let since = |at| now.saturating_duration_since(at);
+            counters.times.join.observe(since(viewer.session.created));
             counters.times.media.observe(since(keyed));
         }
+        viewer.session.tell(join, Some(now), None);
     }
 }
 

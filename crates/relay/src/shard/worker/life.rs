@@ -80,6 +80,8 @@ impl Worker {
                         self.counters.times.dtls.observe(took);
                     }
                     viewer.join.keyed = Some(now.at);
+                    let there = channel.as_ref().is_some_and(|one| one.feed.has_media());
+                    viewer.join.waited = !there;
                     add(&self.counters.viewers_opened, 1);
                     if let Some(channel) = channel {
                         channel.viewers.push(key);
@@ -220,6 +222,9 @@ impl Worker {
         };
         self.sessions.end(&viewer.session);
         self.counters.closed(why);
+        if !viewer.join.done {
+            viewer.session.tell(&viewer.join, None, Some(why));
+        }
         let broadcast = viewer.session.broadcast;
         drop(viewer.visit.take());
         if let Some(channel) = self.broadcasts.get_mut(&broadcast) {

@@ -1,4 +1,5 @@
 use std::hash::{DefaultHasher, Hasher as _};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -7,7 +8,7 @@ use zongzi_http::whep::{
 };
 use zongzi_media::ChannelName;
 use zongzi_relay::hub::Hub;
-use zongzi_relay::shard::Shards;
+use zongzi_relay::shard::{JoinWatch, Shards};
 use zongzi_relay::whep::{Error, Patched, Reach, Whep};
 use zongzi_webrtc::dtls::Certificate;
 use zongzi_webrtc::sdp;
@@ -31,10 +32,11 @@ impl Viewers {
         hub: Hub,
         catalog: Catalog,
         entrance: Entrance,
+        watch: Option<Arc<dyn JoinWatch>>,
     ) -> anyhow::Result<Self> {
         let certificate = Certificate::generate().context("no DTLS certificate could be made")?;
         let reach = Reach::new(shards.local_addr(), media.public_ips.clone());
-        let whep = Whep::new(shards, certificate, reach)?;
+        let whep = Whep::new(shards, certificate, reach)?.watched(watch);
         Ok(Self {
             whep,
             hub,

@@ -2,6 +2,7 @@
 
 mod backup;
 mod channel;
+mod doctor;
 mod hook;
 mod key;
 pub(crate) mod output;
@@ -69,6 +70,12 @@ enum Command {
     Hook(hook::Command),
     /// Write all that must survive into one tar file (also while the server runs)
     Backup(backup::Command),
+    /// Look at ports, addresses, buffers, disk and clock, and say what to mend
+    Doctor {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Encodes one broadcast's video again; started by the server, speaks with it over standard input and output
     #[command(hide = true)]
     TranscodeWorker,
@@ -123,6 +130,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
             serve::StartError::Failed(error) => Failure::Failed(error),
         }),
         Command::Channel(command) => Ok(channel::run(&command, &settings)?),
+        Command::Doctor { json } => Ok(doctor::run(&settings, json)?),
         Command::Key(command) => Ok(key::run(&command, &settings)?),
         Command::Token(options) => Ok(token::run(&options, &settings)?),
         Command::PlaybackKey(command) => Ok(playback_key::run(&command, &settings)?),

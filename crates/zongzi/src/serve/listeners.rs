@@ -7,6 +7,17 @@ use zongzi_relay::shard::Shards;
 
 use crate::settings::{Limits, Media};
 
+/// Whether [`bind_tcp`] would do: the address is taken and given back. Needs no runtime.
+pub(crate) fn can_listen(key: &str, address: SocketAddr) -> Result<(), String> {
+    let result = match socket(address) {
+        Err(error) if falls_back(address, &error) => socket(ipv4_only(address)),
+        other => other,
+    };
+    result
+        .map(drop)
+        .map_err(|error| blame(key, address, &error))
+}
+
 /// Binds a TCP listener. `[::]` takes IPv4 as well, and falls back to `0.0.0.0` on a machine without IPv6.
 ///
 /// The error names the settings key.
@@ -19,7 +30,7 @@ pub(super) fn bind_tcp(key: &str, address: SocketAddr) -> Result<TcpListener, St
 }
 
 /// Opens the media port, with the same fallback.
-pub(super) fn open_media(key: &str, media: &Media, limits: &Limits) -> Result<Shards, String> {
+pub(crate) fn open_media(key: &str, media: &Media, limits: &Limits) -> Result<Shards, String> {
     let mut config = media.shard_config(limits);
     let result = match Shards::open(&config) {
         Err(error) if falls_back(media.listen, &error.source) => {
@@ -58,6 +69,10 @@ fn ipv4_only(address: SocketAddr) -> SocketAddr {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::from_std(socket(address)?.into())
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -70,7 +85,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket)
 }
 
 /// A crowd arrives at once: connections that wait to be accepted. The kernel caps it at `net.core.somaxconn`.

@@ -7,7 +7,7 @@ mod bridge;
 mod descriptors;
 mod follow;
 mod hooks;
-mod listeners;
+pub(crate) mod listeners;
 mod logging;
 mod metrics;
 pub(crate) mod priority;
@@ -19,6 +19,7 @@ pub(crate) mod video;
 
 use anyhow::Context as _;
 
+pub(crate) use self::reach::Reach;
 use self::server::Server;
 use crate::settings::Settings;
 

@@ -7,7 +7,7 @@ use zongzi_transport::LocalAddress;
 
 /// What the machine's own addresses let viewers do, while `media.public_ips` is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(crate) enum Reach {
     /// An address that the whole internet can use.
     Public(IpAddr),
     /// Only addresses of private networks: a village hall's network, or a machine behind NAT.
@@ -42,7 +42,7 @@ impl Reach {
     }
 
     /// The machine as it is.
-    pub(super) fn here() -> Self {
+    pub(crate) fn here() -> Self {
         let addresses = zongzi_transport::local_addresses().unwrap_or_default();
         Self::of(
             &addresses,

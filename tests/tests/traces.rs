@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use zongzi_tests::ffmpeg::Host;
-use zongzi_tests::load::Viewers;
+use zongzi_tests::load::Crowd;
 use zongzi_tests::server::Options;
 use zongzi_tests::source::Clip;
 use zongzi_tests::wait;
@@ -135,7 +135,7 @@ fn a_publish_and_a_join_are_traced_step_by_step() {
     one_behind_the_other(&root, &steps);
     assert!(root["attributes"].to_string().contains("demo"), "{root}");
 
-    let _viewers = Viewers::watch(server.ready.http, "demo", 1);
+    let _viewers = Crowd::come(&server, "demo", 1, &["--seconds", "60"]);
     let (root, steps) = collector.trace("join", false);
     assert_eq!(names(&steps), ["POST", "ICE", "DTLS", "first packet"]);
     one_behind_the_other(&root, &steps);

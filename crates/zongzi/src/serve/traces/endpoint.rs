@@ -17,7 +17,7 @@ impl FromStr for Endpoint {
 
     /// Of `http://HOST[:PORT][/PATH]`, the base that `/v1/traces` is put behind.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let uri: Uri = text.parse().map_err(|_| "is no URL")?;
+        let uri: Uri = text.parse().map_err(|_invalid| "is no URL")?;
         if uri.scheme_str() != Some("http") {
             return Err("must begin with http://; for TLS put a collector on this machine");
         }

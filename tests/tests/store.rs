@@ -240,11 +240,8 @@ fn a_full_disk_at_start_is_one_clear_line() {
         let output = start_in(data, Some(0));
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{said}");
-        let lines: Vec<&str> = said
-            .lines()
-            .filter(|line| line.starts_with("zongzi:"))
-            .collect();
-        assert_eq!(lines.len(), 1, "{said}");
+        let lines = said.lines().filter(|line| line.starts_with("zongzi:"));
+        assert_eq!(lines.count(), 1, "{said}");
         assert!(
             said.contains("data.dir") && said.contains("can't"),
             "{said}"

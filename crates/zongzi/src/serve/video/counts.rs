@@ -109,7 +109,7 @@ impl Running {
         ] {
             total.fetch_add(count.saturating_sub(known), Ordering::Relaxed);
         }
-        (before != level).then(|| match level {
+        (before != level).then_some(match level {
             Level::Full => Work::Full,
             Level::HalfSize => Work::HalfSize,
             Level::HalfRate => Work::HalfRate,

@@ -58,7 +58,7 @@
   /** Finds the ticks in `track`, where the browser takes its sound out of the buffer to give it to the speaker. */
   async function follow_sound(track) {
     const chunks = new MediaStreamTrackProcessor({ track }).readable.getReader();
-    let quiet = Infinity, tick = null;
+    let quiet = 0, tick = null;
     for (;;) {
       const { value: chunk, done } = await chunks.read();
       if (done) return;

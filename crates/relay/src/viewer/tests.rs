@@ -304,9 +304,9 @@ fn a_join_gets_the_newest_group_at_50_megabits_stamped_as_if_it_came_now() {
     assert_eq!(frames(&got), (10..40).collect::<Vec<_>>());
     assert_eq!(continuous(&got), 30_000);
     // 30 frames of 9.7 KB with overhead, 20 KB of it and one frame at once; the last before live are 20 ms apart: those
-    // of less than 350 ms, which are 10 when they begin and fewer the longer it takes.
-    let burst = Duration::from_millis((20 * 97 / 10 - 30) * 8 / 50);
-    let steps = Duration::from_millis(20) * 7..=Duration::from_millis(20) * 10;
+    // of less than 280 ms, which are 8 when they begin and fewer the longer it takes.
+    let burst = Duration::from_millis((22 * 97 / 10 - 30) * 8 / 50);
+    let steps = Duration::from_millis(20) * 5..=Duration::from_millis(20) * 8;
     assert!(steps.contains(&(took - burst)), "{took:?}");
     let video = media(&got, VIDEO);
     let times: Vec<u32> = video.iter().map(|(header, _)| header.timestamp.0).collect();

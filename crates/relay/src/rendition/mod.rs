@@ -29,7 +29,7 @@ use crate::playability::Reason;
 )]
 pub trait AudioRendition: Send {
     /// Takes the next source frame (its times are on the broadcast's timeline) and appends to `out` what is ready:
-    /// Opus packets of 20 ms, 48 kHz, with times on the same timeline. The `track` of what comes out is ignored.
+    /// Opus packets, 48 kHz, each where the one before ended, with times on the same timeline. The `track` of what comes out is ignored.
     ///
     /// # Errors
     /// [`RenditionError::Frame`]: this frame was lost, go on. [`RenditionError::Unplayable`]: no frame of this track

@@ -12,6 +12,8 @@ const AHEAD_MAX: u64 = 512;
 const BEHIND_MAX: u64 = 512;
 /// A frame that is this far behind the newest will not come any more: 2 s at 30 frames per second.
 const SETTLE_FRAMES: u64 = 60;
+/// Frames in a row with one offset that make sure of it: a fifth of a second.
+const AGREED_MIN: u32 = 6;
 /// Frames in a row without a match after which the alignment is taken to be wrong.
 const MISSES_MAX: u32 = 15;
 
@@ -19,13 +21,13 @@ const MISSES_MAX: u32 = 15;
 ///
 /// A viewer's RTP timestamps are the host's times plus an offset that only the server knows, save for the backlog of a
 /// join, which a server may stamp with the times of its sending. So frames are decrypted and recognised by their content
-/// until two in a row give the same offset; from then on the timestamp alone, which is in the clear, says which frame
-/// it is.
+/// until [`AGREED_MIN`] in a row give the same offset; from then on the timestamp alone, which is in the clear, says which
+/// frame it is. Fewer agree by chance in a backlog.
 #[derive(Debug, Default)]
 pub(crate) struct Matcher {
     offset: Option<u32>,
-    /// Two frames in a row gave the offset.
-    confirmed: bool,
+    /// Frames in a row that gave the offset.
+    agreed: u32,
     last: u64,
     misses: u32,
     /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
@@ -53,7 +55,7 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// Whether timestamps alone are enough.
     pub(crate) fn is_aligned(&self) -> bool {
-        self.confirmed
+        self.agreed >= AGREED_MIN
     }
 
     /// Recognises a decrypted frame by its content: the newest that the host sent with the same one. `None` if the
@@ -66,10 +68,15 @@ impl Matcher {
     ) -> Option<Sent> {
         let sent = log.iter().rev().find(|sent| sent.digest == digest)?;
         let offset = rtp_time.wrapping_sub(ticks(sent.pts_ms));
-        self.confirmed = self.offset.is_some_and(|before| {
+        let same = self.offset.is_some_and(|before| {
             let distance = offset.wrapping_sub(before).cast_signed();
             distance.unsigned_abs() <= TOLERANCE_TICKS.unsigned_abs()
         });
+        self.agreed = if same {
+            self.agreed.saturating_add(1)
+        } else {
+            1
+        };
         self.offset = Some(offset);
         self.last = sent.index;
         self.misses = 0;
@@ -90,7 +97,7 @@ impl Matcher {
             self.misses += 1;
             if self.misses >= MISSES_MAX {
                 self.offset = None;
-                self.confirmed = false;
+                self.agreed = 0;
             }
             return None;
         };
@@ -345,6 +352,29 @@ mod tests {
         assert!(matcher.is_aligned());
         assert_eq!((matcher.unmatched, matcher.unreferenced), (0, 0));
         assert_eq!((matcher.backlog_skipped(), matcher.lost(299)), (0, 0));
+    }
+
+    #[test]
+    fn a_backlog_in_which_some_stamps_agree_by_chance_is_still_recognised() {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        for index in 240..300_u64 {
+            // Sent 20 ms apart but for three that keep the host's own step, a second away from where live will be.
+            let behind = u32::try_from(290_u64.saturating_sub(index)).expect("small");
+            let rtp_time = match behind {
+                0 => time(index),
+                20..=22 => time(290).wrapping_sub(90_000 + behind * 3_000),
+                _ => time(290).wrapping_sub(behind * 1_800),
+            };
+            if !matcher.is_aligned() {
+                matcher.align(&log, rtp_time, index % 150);
+            }
+            let (sent, _) = matcher
+                .whole(&log, rtp_time, Stamp(290))
+                .expect("it is known");
+            assert_eq!(sent.index, index);
+        }
+        assert_eq!((matcher.unmatched, matcher.lost(299)), (0, 0));
     }
 
     #[test]

@@ -41,7 +41,7 @@ struct Message {
 }
 
 impl Sender {
-    /// A sender on `socket`, with a buffer of 512 KiB.
+    /// A sender on `socket`, with a buffer of 256 KiB.
     pub fn new(socket: Arc<MediaSocket>) -> Self {
         Self {
             gso: socket.gso,
@@ -167,7 +167,8 @@ impl Sender {
                 break;
             };
             let segment = u16::try_from(segment).ok().filter(|_| data.len() > segment);
-            let control = Control::outgoing(self.socket.family, segment, path.local);
+            let local = path.local.filter(|_| self.socket.has_many_addresses());
+            let control = Control::outgoing(self.socket.family, segment, local);
             outgoing.push(Outgoing {
                 data,
                 name,
@@ -278,8 +279,8 @@ impl Refusal {
     }
 }
 
-/// 32 frames of 13 packets; fits the second-level cache.
-const BUFFER_BYTES: usize = 512 << 10;
+/// 16 frames of 13 packets, or 64 packets of sound; with what the kernel copies of it, it fits the second-level cache.
+const BUFFER_BYTES: usize = 256 << 10;
 /// More than a packet on a path of 1,500 bytes.
 const DATAGRAM_MAX: usize = 2048;
 /// Datagrams of one GSO message (kernel: `UDP_MAX_SEGMENTS`, 64 before Linux 6.9).

@@ -71,6 +71,11 @@ impl MediaSocket {
         self.address
     }
 
+    /// Whether a datagram must be told which of our addresses it leaves from: not where the socket has but one.
+    pub(crate) fn has_many_addresses(&self) -> bool {
+        self.address.ip().is_unspecified()
+    }
+
     /// Wakes whoever waits on this socket.
     pub fn waker(&self) -> Waker {
         self.waker.clone()

@@ -89,6 +89,68 @@ fn over_a_link_of_1_mbit_the_sound_goes_on_over_clean_pictures_and_all_is_live_w
     assert!(server.metric("zongzi_relay_skipped_groups_total") > 5.0);
 }
 
+#[test]
+fn a_viewer_who_loses_pictures_brings_keyframes_of_the_re_encode_at_most_one_a_second() {
+    let server = Server::start();
+    let clip = Clip {
+        b_frames: 2,
+        gop: 250,
+        ..Clip::SMALL
+    };
+    let key = server.key("demo").key;
+    let _host = Host::publish(&clip.file(), &server.rtmp_url(), &key);
+    let mut browser = Browser::start();
+    server.wait_live("demo");
+    browser.open(&server.url("/watch/demo"));
+    browser.wait_shown("a picture", SOON, |shown| shown.pictures > 0);
+    server.wait_status("demo", "the re-encode", |status| {
+        status["video"]["rendition"] == "reencoded"
+    });
+    browser.eval(LOSE);
+    let keyframes = |browser: &mut Browser, seconds: u64| {
+        let count = || server.metric("zongzi_transcode_video_keyframes_total");
+        let before = count();
+        watch_on(browser, seconds);
+        count() - before
+    };
+    let usual = keyframes(&mut browser, 6);
+    browser.eval("window.__lose(true)");
+    let wanted = keyframes(&mut browser, 6);
+    browser.eval("window.__lose(false)");
+    let again = keyframes(&mut browser, 6);
+    let report = browser.report();
+    note(&format!(
+        "keyframes in 6 s: {usual}, then {wanted} with {} requests, then {again}",
+        report.video.pli_count
+    ));
+    assert!(
+        report.video.pli_count > 10,
+        "{} requests",
+        report.video.pli_count
+    );
+    assert!((2.0..=4.0).contains(&usual), "{usual} in 6 s");
+    assert!((5.0..=7.0).contains(&wanted), "{wanted} in 6 s");
+    assert!((2.0..=4.0).contains(&again), "{again} in 6 s");
+    assert_eq!((report.unreadable, report.sessions), (0, 1));
+}
+
+/// Lets the browser ask for a keyframe four times a second, as one that lost a picture does.
+const LOSE: &str = "(() => {
+    const code = `onrtctransform = ({ transformer }) => {
+        transformer.readable.pipeTo(transformer.writable);
+        let timer = 0;
+        onmessage = ({ data }) => {
+            clearInterval(timer);
+            if (data) timer = setInterval(() => transformer.sendKeyFrameRequest(), 250);
+        };
+    }`;
+    const worker = new Worker(URL.createObjectURL(new Blob([code])));
+    const receivers = window.zongzi.pc.getReceivers();
+    const video = receivers.find(({ track }) => track.kind === 'video');
+    video.transform = new RTCRtpScriptTransform(worker, {});
+    window.__lose = (on) => { worker.postMessage(on); };
+})()";
+
 /// Every picture that was shown is one that the host sent, and none came back.
 fn judge_clean(report: &Report) {
     assert_eq!((report.unreadable, report.backwards()), (0, 0));

@@ -161,6 +161,11 @@ fn video(page: &mut Page, video: &VideoRenditions) {
             ([("result", "encoded")], video.encoded),
         ],
     );
+    page.count(
+        "zongzi_transcode_video_keyframes_total",
+        "Keyframes among the encoded pictures: one in 2 s, and up to one a second while viewers lose pictures.",
+        video.keyframes,
+    );
     page.float_counts(
         "zongzi_transcode_video_cpu_seconds_total",
         "CPU time used by the processes of video renditions, by user and kernel.",

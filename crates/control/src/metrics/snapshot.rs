@@ -126,6 +126,8 @@ pub struct VideoRenditions {
     pub broken: u64,
     /// Pictures encoded.
     pub encoded: u64,
+    /// Of them, keyframes.
+    pub keyframes: u64,
     /// CPU time used by their processes.
     pub cpu: Duration,
 }

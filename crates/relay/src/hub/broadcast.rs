@@ -71,6 +71,8 @@ pub(super) enum Output {
     },
     /// Give the running video rendition a picture; from the `cached` group nothing is to be made but later pictures.
     PushVideo { frame: Frame, cached: bool },
+    /// The running video rendition shall make a keyframe.
+    RequestKeyframe,
     /// End the running video rendition.
     StopVideo,
     /// State, tracks or reasons have changed.

@@ -199,6 +199,16 @@ impl Hub {
         self.want(shard, broadcast, Want::Unsubscribe);
     }
 
+    /// A viewer has lost pictures and would be helped by a keyframe. Only a re-encode can be asked for one, and is so at
+    /// most once a second, however many viewers and shards ask; otherwise nothing happens.
+    pub fn request_keyframe(&self, broadcast: BroadcastId) {
+        let registry = lock(&self.shared.registry);
+        let name = registry.names.get(&broadcast);
+        if let Some(place) = name.and_then(|name| registry.channels.get(name)) {
+            place.desk.request(|requests| requests.keyframe = true);
+        }
+    }
+
     /// How a channel stands; `None`: neither host nor viewers have asked for it.
     pub fn status(&self, channel: &ChannelName) -> Option<Status> {
         let registry = lock(&self.shared.registry);

@@ -64,6 +64,8 @@ pub(super) struct Desk {
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     pub(super) shards: BTreeMap<ShardId, Want>,
+    /// A viewer would be helped by a keyframe.
+    pub(super) keyframe: bool,
     pub(super) host: Option<(Host, Feed)>,
     pub(super) end: Option<Ended>,
     pub(super) closed: bool,
@@ -189,6 +191,9 @@ impl Owner {
                 Want::Unsubscribe => self.core.unsubscribe(shard),
             }
         }
+        if requests.keyframe {
+            self.core.keyframe_wanted(now());
+        }
         if requests.closed {
             self.drop_feed();
             self.core.server_ends(Ended::Shutdown);
@@ -266,6 +271,11 @@ impl Owner {
                 Output::PushVideo { frame, cached } => {
                     if let Some(rendition) = &mut self.video {
                         rendition.push(frame, cached);
+                    }
+                }
+                Output::RequestKeyframe => {
+                    if let Some(rendition) = &mut self.video {
+                        rendition.request_keyframe();
                     }
                 }
                 Output::StopVideo => self.video = None,

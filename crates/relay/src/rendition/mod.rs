@@ -72,6 +72,9 @@ pub trait VideoRendition: Send {
     /// Hands over the next source frame in decoding order, without waiting. From the `cached` group, with which it is
     /// caught up, nothing is made. What can't be taken ends the rendition: it then delivers [`VideoMade::GaveWay`].
     fn push(&mut self, frame: Frame, cached: bool);
+
+    /// Viewers have lost pictures: the next one shall be a keyframe, as soon as the encoder may make another one.
+    fn request_keyframe(&mut self);
 }
 
 /// What comes of a [`VideoRendition`].

@@ -11,6 +11,10 @@ pub trait Source: Send + Sync + 'static {
 
     /// The shard has no viewers of the broadcast any more.
     fn unsubscribe(&self, shard: ShardId, broadcast: BroadcastId);
+
+    /// A viewer of the broadcast has lost pictures, and the newest keyframe is old: another one is wanted of whoever can
+    /// make it. Called at most once a second by each shard.
+    fn request_keyframe(&self, broadcast: BroadcastId);
 }
 
 impl Source for Hub {
@@ -20,5 +24,9 @@ impl Source for Hub {
 
     fn unsubscribe(&self, shard: ShardId, broadcast: BroadcastId) {
         Self::unsubscribe(self, shard, broadcast);
+    }
+
+    fn request_keyframe(&self, broadcast: BroadcastId) {
+        Self::request_keyframe(self, broadcast);
     }
 }

@@ -40,6 +40,10 @@ struct Stage {
 #[derive(Default)]
 struct Show {
     subscribed: Vec<ShardId>,
+    /// Keyframes asked for.
+    asked: usize,
+    /// How much later than now the pictures are by their own time.
+    ahead: Duration,
     group: Vec<Arc<Batch>>,
     videos: u64,
     sounds: u64,
@@ -70,6 +74,11 @@ impl Source for Stage {
             .unwrap();
         show.subscribed.remove(place);
     }
+
+    fn request_keyframe(&self, broadcast: BroadcastId) {
+        assert_eq!(broadcast, SHOW);
+        self.show.lock().unwrap().asked += 1;
+    }
 }
 
 impl Stage {
@@ -88,7 +97,7 @@ impl Stage {
             last.resize(1_149, 0);
             last.push(PADDING);
         }
-        let batch = self.batch(BatchKind::Video { keyframe }, sequence, &padded);
+        let batch = self.batch(BatchKind::Video { keyframe }, sequence, &padded, show.ahead);
         show.group.push(Arc::clone(&batch));
         show.sent.insert(sequence, payloads);
         self.send(&show, &batch);
@@ -99,19 +108,30 @@ impl Stage {
         let sequence = show.sounds;
         show.sounds += 1;
         let payload = noise(sequence, 7, 160);
-        let batch = self.batch(BatchKind::Audio, sequence, std::slice::from_ref(&payload));
+        let batch = self.batch(
+            BatchKind::Audio,
+            sequence,
+            std::slice::from_ref(&payload),
+            Duration::ZERO,
+        );
         show.sound.push(payload);
         self.send(&show, &batch);
     }
 
-    fn batch(&self, kind: BatchKind, sequence: u64, payloads: &[Vec<u8>]) -> Arc<Batch> {
+    fn batch(
+        &self,
+        kind: BatchKind,
+        sequence: u64,
+        payloads: &[Vec<u8>],
+        ahead: Duration,
+    ) -> Arc<Batch> {
         let now = Instant::now();
         let rate = if kind == BatchKind::Audio {
             48_000
         } else {
             90_000
         };
-        let ticks = (now - self.epoch).as_micros() * rate / 1_000_000;
+        let ticks = (now - self.epoch + ahead).as_micros() * rate / 1_000_000;
         let mut end = 0;
         let ends = payloads.iter().map(|payload| {
             end += u32::try_from(payload.len()).unwrap();
@@ -332,6 +352,20 @@ impl Player {
         }
     }
 
+    /// Says that it can't go on without a keyframe (PLI).
+    fn request_keyframe(&mut self) {
+        let video = self.payload_type("H264");
+        let mut packets = self.packets.iter();
+        let ssrc = packets
+            .find(|packet| *packet.header.payload_type == video)
+            .unwrap()
+            .header
+            .ssrc;
+        let mut api = self.rtc.direct_api();
+        let stream = api.stream_rx(&ssrc).unwrap();
+        stream.request_keyframe(str0m::media::KeyframeRequestKind::Pli);
+    }
+
     /// Payloads that came, by sequence number, of one m-section.
     fn payloads(&self, payload_type: u8) -> BTreeMap<u64, &[u8]> {
         let of = self
@@ -519,6 +553,32 @@ fn what_is_lost_on_the_way_is_asked_for_and_comes_again() {
     player.live_until("all packets", |player| player.video().len() == packets);
     expect_video(&player, &house, 0, last);
     assert!(house.sum(|counters| count(&counters.retransmitted)) >= 20);
+    house.shards.shutdown();
+}
+
+#[test]
+fn of_a_long_group_a_keyframe_is_asked_for_once_a_second_and_not_by_each_viewer() {
+    let house = House::open(1);
+    house.stage.frame(true, 2);
+    let mut players = [house.join(), house.join(), house.join()];
+    for player in &mut players {
+        player.live_until("the first picture", |player| player.video().len() == 3);
+    }
+    // A request that comes at once has crossed the first packets on its way.
+    players[0].live(Duration::from_millis(50));
+    let replayed = || house.sum(|counters| count(&counters.groups_replayed));
+    let expect = |player: &mut Player, replays: u64, asked: usize| {
+        player.request_keyframe();
+        player.live_until("the group again", |_| replayed() == replays);
+        player.live(Duration::from_millis(20));
+        assert_eq!(house.stage.show.lock().unwrap().asked, asked);
+    };
+    let [first, second, third] = &mut players;
+    expect(first, 1, 0);
+    house.stage.show.lock().unwrap().ahead = Duration::from_millis(1_100);
+    house.stage.frame(false, 2);
+    expect(second, 2, 1);
+    expect(third, 3, 1);
     house.shards.shutdown();
 }
 

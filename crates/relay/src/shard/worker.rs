@@ -78,6 +78,8 @@ struct Channel {
     /// Those who are not, too.
     sessions: usize,
     subscribed: Instant,
+    /// When a keyframe was last asked for.
+    asked: Option<Instant>,
 }
 
 impl Worker {

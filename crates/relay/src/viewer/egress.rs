@@ -7,7 +7,7 @@ use zongzi_webrtc::srtp;
 use crate::packetize::Batch;
 use crate::shard::Feed;
 use crate::viewer::stream::Stream;
-use crate::viewer::video::Video;
+use crate::viewer::video::{Replay, Video};
 use crate::viewer::{Seeds, StreamSettings};
 
 /// Where a viewer's datagrams go.
@@ -138,22 +138,26 @@ impl Egress {
         }
     }
 
-    /// A keyframe is asked for: the newest group again, if it may be.
+    /// A keyframe is asked for: the newest group again, if it may be. Returns whether the viewer needs one, which a new
+    /// keyframe would help, too.
     pub(crate) fn keyframe_request(
         &mut self,
         now: Tick,
         media: Ssrc,
         feed: &Feed,
         out: &mut impl Outbox,
-    ) {
+    ) -> bool {
         let round_trip = self.round_trip;
-        let replays = self.video.as_mut().is_some_and(|video| {
-            video.stream().ssrc() == media && video.replay(now.at, feed, round_trip)
-        });
-        if replays {
+        let video = self.video.as_mut();
+        let Some(video) = video.filter(|video| video.stream().ssrc() == media) else {
+            return false;
+        };
+        let replay = video.replay(now.at, feed, round_trip);
+        if replay == Replay::Begun {
             self.tally.groups_replayed += 1;
             self.pump(now, feed, out);
         }
+        replay != Replay::Needless
     }
 
     /// The viewer says how one of the streams arrives. Returns the round trip, where his report tells it.

@@ -238,9 +238,10 @@ impl Lab {
         self.egress.nack(VIDEO, pair, &self.feed, &mut self.out);
     }
 
-    fn keyframe_request(&mut self) {
+    /// Whether he needs one.
+    fn keyframe_request(&mut self) -> bool {
         self.egress
-            .keyframe_request(self.now, VIDEO, &self.feed, &mut self.out);
+            .keyframe_request(self.now, VIDEO, &self.feed, &mut self.out)
     }
 
     fn lossy_report(&mut self, fraction_lost: u8) {
@@ -568,14 +569,18 @@ fn keyframe_requests_are_answered_at_most_every_500_ms_and_not_for_ever() {
     lab.catch_up();
     lab.keyframe_request();
     assert_eq!(lab.tally().groups_replayed, 1);
-    let mut replays = 0;
+    assert!(!lab.keyframe_request(), "he is being sent one");
+    let (mut replays, mut in_vain) = (0, 0);
     // Every 200 ms for 100 s, as a browser that cannot decode does; a keyframe each time.
     for round in 0..500 {
         lab.wait(167);
         lab.live(true);
-        lab.keyframe_request();
+        let needed = usize::from(lab.keyframe_request());
         lab.catch_up();
         let replayed = lab.tally().groups_replayed;
+        in_vain += needed
+            .checked_sub(replayed)
+            .expect("one answered is one needed");
         assert!(
             replayed == 0 || round >= 2,
             "the second after half a second"
@@ -583,6 +588,7 @@ fn keyframe_requests_are_answered_at_most_every_500_ms_and_not_for_ever() {
         replays += replayed;
     }
     assert!((45..60).contains(&replays), "{replays}");
+    assert!(in_vain > 100, "{in_vain}: only a new keyframe helps him");
 }
 
 #[test]
@@ -593,7 +599,7 @@ fn while_the_host_is_gone_a_viewer_who_has_it_all_is_not_taken_back() {
     // A browser asks every 3 s when no picture comes.
     for _ in 0..5 {
         lab.wait(3_000);
-        lab.keyframe_request();
+        assert!(!lab.keyframe_request());
     }
     assert_eq!(lab.tally().groups_replayed, 0);
     // The host is back, and the request means what it says.

@@ -48,6 +48,17 @@ enum Place {
     Skipping(u64),
 }
 
+/// What became of a wish for the newest group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replay {
+    /// It is sent again.
+    Begun,
+    /// It was sent too often.
+    Spent,
+    /// He is being sent a keyframe, or it would not help him.
+    Needless,
+}
+
 /// How often the newest group may be sent again for a PLI (RTP.md 67): a viewer who asks without end gets one every two
 /// seconds.
 #[derive(Debug)]
@@ -399,9 +410,9 @@ impl Video {
         now: Instant,
         feed: &Feed,
         round_trip: Option<Duration>,
-    ) -> bool {
+    ) -> Replay {
         let (Some(keyframe), Place::Next(next)) = (feed.keyframe(), self.place) else {
-            return false;
+            return Replay::Needless;
         };
         // The host is gone: browsers ask for a keyframe every 3 s when no picture comes, and whoever has the last one
         // would only see a step back.
@@ -409,28 +420,34 @@ impl Video {
             .newest()
             .is_some_and(|at| now.saturating_duration_since(at) > HOST_GONE);
         if idle && feed.end() == Some(next) {
-            return false;
+            return Replay::Needless;
         }
         // He is being sent a keyframe, or would have no use for a whole group.
         let busy = self.fresh || self.part > 0 || self.link.is_narrow();
-        if busy || !self.replays.take(now, round_trip) {
-            return false;
+        if busy {
+            return Replay::Needless;
         }
-        self.begin(now, keyframe, feed, round_trip);
-        true
+        let replay = self.replays.take(now, round_trip);
+        if replay == Replay::Begun {
+            self.begin(now, keyframe, feed, round_trip);
+        }
+        replay
     }
 }
 
 impl Replays {
-    fn take(&mut self, now: Instant, round_trip: Option<Duration>) -> bool {
+    fn take(&mut self, now: Instant, round_trip: Option<Duration>) -> Replay {
         while self.left < REPLAYS_MAX
             && now.saturating_duration_since(self.earned_at) >= REPLAY_EARNED_IN
         {
             self.left += 1;
             self.earned_at += REPLAY_EARNED_IN;
         }
-        if now < self.not_before || self.left == 0 {
-            return false;
+        if now < self.not_before {
+            return Replay::Needless;
+        }
+        if self.left == 0 {
+            return Replay::Spent;
         }
         if self.left == REPLAYS_MAX {
             self.earned_at = now;
@@ -438,7 +455,7 @@ impl Replays {
         self.left -= 1;
         let apart = round_trip.map_or(Duration::ZERO, |time| time * 2);
         self.not_before = now + apart.clamp(REPLAY_APART, REPLAY_APART_MAX);
-        true
+        Replay::Begun
     }
 }
 

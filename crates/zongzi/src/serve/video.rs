@@ -128,6 +128,10 @@ impl VideoRendition for Rendition {
             payload: frame.payload,
         });
     }
+
+    fn request_keyframe(&mut self) {
+        self.request(Request::Keyframe);
+    }
 }
 
 impl Rendition {

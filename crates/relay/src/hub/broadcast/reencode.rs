@@ -32,6 +32,8 @@ pub(super) struct Reencode {
     /// Breakdowns without a long run between them.
     breakdowns: u32,
     work: Work,
+    /// When it was last asked for a keyframe.
+    asked: Option<Instant>,
     /// Of the pictures that it makes.
     size: Option<(u32, u32)>,
 }
@@ -97,6 +99,16 @@ impl Reencode {
         Step::Start(self.number)
     }
 
+    /// Whether it is to be asked for a keyframe now.
+    fn asks(&mut self, now: Instant) -> bool {
+        let again = |asked: Instant| now.saturating_duration_since(asked) >= KEYFRAME_SPACING;
+        let asks = self.plays() && self.asked.is_none_or(again);
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
+    }
+
     fn gave_way(&mut self, now: Instant, why: GiveWay) {
         let ran_long = matches!(self.state, State::Playing(since)
             if now.saturating_duration_since(since) >= LONG_RUN);
@@ -135,6 +147,13 @@ impl Broadcast {
                 self.video.reencode.lacks = false;
                 self.fall_back(now);
             }
+        }
+    }
+
+    /// A viewer would be helped by a keyframe. Only a re-encode can make one; a host by RTMP can't be asked.
+    pub(in crate::hub) fn keyframe_wanted(&mut self, now: Instant) {
+        if self.video.reencode.asks(now) {
+            self.outputs.push_back(Output::RequestKeyframe);
         }
     }
 
@@ -328,6 +347,8 @@ fn rate(group: &[Frame]) -> Option<Rate> {
 
 /// It goes on for so long after the last viewer has left: he may only have reloaded the page.
 const LINGER: Duration = Duration::from_secs(30);
+/// Keyframes on demand are so far apart, for all viewers together: each costs everybody 50 kB at 720p, or sharpness.
+const KEYFRAME_SPACING: Duration = Duration::from_secs(1);
 /// After a breakdown, the first time; each further one doubles it.
 const REST_BROKEN: Duration = Duration::from_secs(1);
 /// Up to a rest of 64 s.

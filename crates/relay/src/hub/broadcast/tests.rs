@@ -116,6 +116,7 @@ impl Rig {
                 Output::StartVideo { number, .. } => format!("start video {number}"),
                 Output::PushVideo { cached: true, .. } => "video gets a cached picture".to_owned(),
                 Output::PushVideo { frame, .. } => format!("video gets {:?}", frame.dts),
+                Output::RequestKeyframe => "video is asked for a keyframe".to_owned(),
                 Output::StopVideo => "stop video".to_owned(),
                 Output::Event(what) => format!("{what:?}"),
             };
@@ -131,7 +132,9 @@ impl Rig {
                     assert_eq!(self.video.replace(number), None, "two at a time");
                     refused = self.no_place.then_some(number);
                 }
-                Output::PushVideo { .. } => assert!(self.video.is_some()),
+                Output::PushVideo { .. } | Output::RequestKeyframe => {
+                    assert!(self.video.is_some());
+                }
                 Output::StopVideo => assert!(self.video.take().is_some()),
                 _ => {}
             }

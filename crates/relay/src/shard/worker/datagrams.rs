@@ -114,6 +114,7 @@ impl Worker {
             viewers: Vec::new(),
             sessions: 0,
             subscribed: self.clock.started,
+            asked: None,
         });
         channel.sessions += 1;
     }

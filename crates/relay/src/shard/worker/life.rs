@@ -1,14 +1,14 @@
 //! A session's life on its shard: what its peer says and asks, its timers, and its end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zongzi_transport::{Path, Sender};
 use zongzi_webrtc::ice;
 use zongzi_webrtc::peer::{Event, Feedback, Reason};
 
 use super::fan_out::{Due, serve, settle};
-use super::{LOOK_EVERY, SWEEP_EVERY, Worker};
+use super::{Channel, LOOK_EVERY, SWEEP_EVERY, Worker};
 use crate::shard::ShardId;
 use crate::shard::counters::{Closed, add};
 use crate::shard::feed::Feed;
@@ -104,9 +104,15 @@ impl Worker {
                         if matches!(feedback, Feedback::KeyframeRequest { .. }) {
                             add(&self.counters.keyframe_requests, 1);
                         }
-                        let told = hear(viewer, now, feedback, &channel.feed, &mut self.sender);
-                        if let Some(time) = told.filter(|time| *time <= ROUND_TRIP_MAX) {
-                            self.counters.times.round_trip.observe(time);
+                        let heard = hear(viewer, now, feedback, &channel.feed, &mut self.sender);
+                        match heard {
+                            Heard::RoundTrip(time) if time <= ROUND_TRIP_MAX => {
+                                self.counters.times.round_trip.observe(time);
+                            }
+                            Heard::NeedsKeyframe if channel.asks_keyframe(now.at) => {
+                                self.source.request_keyframe(viewer.session.broadcast);
+                            }
+                            _ => {}
                         }
                         // After a keyframe request he may have a backlog again.
                         let behind = viewer
@@ -249,24 +255,52 @@ impl Worker {
     }
 }
 
-/// A viewer's feedback. Returns the round trip, if it tells one.
+impl Channel {
+    /// Whether a keyframe is to be asked for: not while the newest group, which heals, too, is short.
+    fn asks_keyframe(&mut self, now: Instant) -> bool {
+        let again = |asked: Instant| now.saturating_duration_since(asked) >= ASK_EVERY;
+        let asks = self.feed.group_span() >= GROUP_LONG && self.asked.is_none_or(again);
+        if asks {
+            self.asked = Some(now);
+        }
+        asks
+    }
+}
+
+/// What a viewer's feedback tells.
+enum Heard {
+    /// His round trip.
+    RoundTrip(Duration),
+    /// He has lost pictures.
+    NeedsKeyframe,
+    Nothing,
+}
+
+/// A viewer's feedback.
 fn hear(
     viewer: &mut Viewer,
     now: Tick,
     feedback: Feedback,
     feed: &Feed,
     sender: &mut Sender,
-) -> Option<Duration> {
+) -> Heard {
     let (Some(egress), Some(path)) = (&mut viewer.egress, viewer.path) else {
-        return None;
+        return Heard::Nothing;
     };
     let mut out = Out { sender, path };
     match feedback {
-        Feedback::Report(report) => return egress.report(now, &report),
+        Feedback::Report(report) => {
+            let round_trip = egress.report(now, &report);
+            return round_trip.map_or(Heard::Nothing, Heard::RoundTrip);
+        }
         Feedback::Nack { media, pair } => egress.nack(media, pair, feed, &mut out),
-        Feedback::KeyframeRequest { media } => egress.keyframe_request(now, media, feed, &mut out),
+        Feedback::KeyframeRequest { media } => {
+            if egress.keyframe_request(now, media, feed, &mut out) {
+                return Heard::NeedsKeyframe;
+            }
+        }
     }
-    None
+    Heard::Nothing
 }
 
 fn say_goodbye(viewer: &mut Viewer, sender: &mut Sender) {
@@ -292,6 +326,10 @@ fn transport_path(path: ice::Path) -> Path {
 
 /// What viewers of a shard speak, where they are counted.
 const PROTOCOL: &str = "webrtc";
+/// Each shard asks for a keyframe at most this often.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// A group as long as this is slow to send again, and a re-encode may make a keyframe.
+const GROUP_LONG: Duration = Duration::from_secs(1);
 /// A session that is not connected after this is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// A round trip that a report tells and nobody can have: its clock is wrong, or it lies.

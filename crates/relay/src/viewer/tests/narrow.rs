@@ -193,7 +193,9 @@ impl Life {
         {
             match self.feedback.pop_front().unwrap().1 {
                 Feedback::Nack(number) => self.lab.nack(SeqNo(number), 0),
-                Feedback::Keyframe => self.lab.keyframe_request(),
+                Feedback::Keyframe => {
+                    self.lab.keyframe_request();
+                }
                 Feedback::Report(report) => {
                     self.lab.egress.report(self.lab.now, &report);
                 }

@@ -43,6 +43,7 @@ pub(crate) struct Counts {
     decoded: AtomicU64,
     broken: AtomicU64,
     encoded: AtomicU64,
+    keyframes: AtomicU64,
     cpu_micros: AtomicU64,
     /// Running now, by level.
     levels: Mutex<[u64; LEVELS.len()]>,
@@ -67,6 +68,7 @@ impl Counts {
             decoded: read(&self.decoded),
             broken: read(&self.broken),
             encoded: read(&self.encoded),
+            keyframes: read(&self.keyframes),
             cpu: Duration::from_micros(read(&self.cpu_micros)),
             running: LEVELS.iter().map(|(_, name)| *name).zip(levels).collect(),
         }
@@ -106,6 +108,7 @@ impl Running {
             (&self.counts.decoded, done.decoded, known.decoded),
             (&self.counts.broken, done.broken, known.broken),
             (&self.counts.encoded, done.encoded, known.encoded),
+            (&self.counts.keyframes, done.keyframes, known.keyframes),
         ] {
             total.fetch_add(count.saturating_sub(known), Ordering::Relaxed);
         }

@@ -216,6 +216,25 @@ fn it_ends_thirty_seconds_after_the_last_viewer_and_the_next_one_begins_anew() {
 }
 
 #[test]
+fn it_is_asked_for_a_keyframe_once_a_second_for_all_viewers_while_they_get_it() {
+    let asked = |rig: &mut Rig, pictures: i64, stream: &mut Reordered| {
+        for _ in 0..pictures {
+            rig.act(Broadcast::keyframe_wanted);
+            stream.send(rig, 1);
+        }
+        rig.said("asked for a keyframe")
+    };
+    let (mut rig, mut stream) = watched();
+    let picks = asked(&mut rig, 10, &mut stream);
+    assert_eq!(picks, 0, "the I/P rendition has the host's keyframes");
+    remade(&mut rig, true, 0);
+    assert_eq!(asked(&mut rig, 25, &mut stream), 1);
+    assert_eq!(asked(&mut rig, 50, &mut stream), 3);
+    rig.give_way(1, GiveWay::TooSlow);
+    assert_eq!(asked(&mut rig, 50, &mut stream), 3);
+}
+
+#[test]
 fn it_ends_with_its_host_and_with_its_configuration() {
     let (mut rig, mut stream) = watched();
     remade(&mut rig, true, 0);

@@ -9,6 +9,7 @@ use zongzi_media::h264::Config;
 use zongzi_media::{Codec, Frame};
 use zongzi_rtmp::flv::Demuxer;
 use zongzi_rtmp::flv::file::{Kind, tags};
+use zongzi_tests::source::Clip;
 
 /// A way of encoding with x264.
 #[derive(Debug, Clone)]
@@ -84,13 +85,71 @@ impl Case {
         .to_vec()
     }
 
+    /// What is played to Chromium: each preset, number of B-frames, size and rate several times.
+    pub(crate) fn played() -> Vec<Self> {
+        [
+            ("superfast", 1, false, 25, (640, 360)),
+            ("veryfast", 2, true, 30, (640, 360)),
+            ("faster", 7, false, 30, (640, 360)),
+            ("fast", 4, false, 30, (640, 360)),
+            ("medium", 7, true, 25, (640, 360)),
+            ("slow", 8, true, 30, (640, 360)),
+            ("fast", 5, false, 30, (360, 640)),
+            ("slow", 7, true, 30, (360, 640)),
+            ("superfast", 4, true, 30, (1280, 720)),
+            ("veryfast", 3, false, 25, (1280, 720)),
+            ("medium", 3, true, 30, (1280, 720)),
+            ("medium", 2, true, 25, (1280, 720)),
+            ("slow", 4, true, 30, (1280, 720)),
+            ("faster", 6, true, 30, (720, 1280)),
+            ("medium", 8, false, 30, (720, 1280)),
+            ("superfast", 8, false, 60, (1280, 720)),
+            ("veryfast", 5, true, 60, (1280, 720)),
+            ("fast", 6, true, 60, (1280, 720)),
+            ("slow", 1, false, 60, (1280, 720)),
+            ("faster", 2, false, 25, (1920, 1080)),
+            ("fast", 3, true, 25, (1920, 1080)),
+            ("faster", 1, false, 30, (1920, 1080)),
+            ("veryfast", 8, true, 30, (1920, 1080)),
+            ("slow", 5, false, 30, (1920, 1080)),
+            ("superfast", 3, true, 30, (1080, 1920)),
+        ]
+        .map(|(preset, b_frames, pyramid, fps, size)| Self {
+            preset,
+            b_frames,
+            pyramid,
+            fps,
+            size,
+        })
+        .to_vec()
+    }
+
+    /// The same as a clip whose pictures can be read, with keyframes as far apart as OBS has them.
+    pub(crate) fn readable(&self, seconds: u32) -> Clip {
+        Clip {
+            seconds,
+            size: self.size,
+            kbps: self.kbps(),
+            gop: 250,
+            b_frames: self.b_frames,
+            pyramid: self.pyramid,
+            preset: self.preset,
+            fps: self.fps,
+            ..Clip::SMALL
+        }
+    }
+
+    /// A bit for every ten samples: what OBS sends at 720p30.
+    fn kbps(&self) -> u32 {
+        (self.size.0 * self.size.1 * self.fps / 10_000).max(300)
+    }
+
     /// The clip as an FLV file in `dir`.
     pub(crate) fn make(&self, dir: &Path, seconds: u32) -> anyhow::Result<PathBuf> {
         let file = dir.join(format!("{self}.flv"));
         let (width, height) = self.size;
         let pictures = format!("testsrc2=size={width}x{height}:rate={}", self.fps);
-        // A bit for every ten samples: what OBS sends at 720p30.
-        let kbps = (width * height * self.fps / 10_000).max(300);
+        let kbps = self.kbps();
         let params = format!(
             "bframes={}:b-adapt=0:b-pyramid={}:keyint=250",
             self.b_frames,

@@ -1,12 +1,13 @@
-//! `script/bench matrix`: whether every picture of what encoders send comes through, in order, without a browser.
+//! `script/bench matrix`: whether every picture of what encoders send comes through, in order.
 //!
 //! Clips are made with x264 in many ways, or given as FLV files. Each goes through the two renditions that viewers get
 //! of a stream with B-frames, at once instead of in real time. What comes out is decoded by ffmpeg and compared with
 //! the source, picture by picture: the re-encode must have all of them at their times and look like them, the rendition
-//! without B-frames a part of them, bit for bit.
+//! without B-frames a part of them, bit for bit. With `--browser` a part of the clips is played to Chromium instead.
 
 #![forbid(unsafe_code)]
 
+mod browser;
 mod clip;
 mod compare;
 mod made;
@@ -29,15 +30,23 @@ struct Options {
     /// Compare with x264 veryfast at the same bit rate, too
     #[arg(long)]
     beside: bool,
-    /// Seconds of each clip that is made
-    #[arg(long, default_value_t = 4)]
-    seconds: u32,
+    /// Play them in Chromium, through the real server, and judge what it shows and lets hear
+    #[arg(long)]
+    browser: bool,
+    /// Seconds of each clip that is made (4), or is watched (15)
+    #[arg(long)]
+    seconds: Option<u32>,
     /// FLV files to take instead of clips that are made
     files: Vec<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
+    if options.browser {
+        ensure!(options.files.is_empty(), "--browser makes its own clips");
+        return browser::play(options.small, options.seconds.unwrap_or(WATCHED_SECONDS));
+    }
+    let seconds = options.seconds.unwrap_or(CLIP_SECONDS);
     let dir = tempfile::tempdir()?;
     let mut sources: Vec<(String, PathBuf)> = Vec::new();
     for file in &options.files {
@@ -50,7 +59,7 @@ fn main() -> anyhow::Result<()> {
         (true, false) => Case::all(),
     };
     for case in cases {
-        sources.push((case.to_string(), case.make(dir.path(), options.seconds)?));
+        sources.push((case.to_string(), case.make(dir.path(), seconds)?));
     }
     say(
         "source | pictures | encoded again | PSNR-Y worst, mean | CPU ms | kb/s | without B-frames",
@@ -137,5 +146,7 @@ fn say(line: &str) {
     println!("{line}");
 }
 
+const CLIP_SECONDS: u32 = 4;
+const WATCHED_SECONDS: u32 = 15;
 /// A picture compared with its neighbour has less in clips that move all over.
 const PSNR_MIN: f64 = 22.0;

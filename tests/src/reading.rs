@@ -119,7 +119,12 @@ impl Report {
 
     /// By how much each tick was heard after its picture, in milliseconds; before it: negative.
     pub fn sound_after_picture(&self) -> Vec<f64> {
-        let seconds = pairs(&self.pictures).filter(|(a, b)| a.number / FPS + 1 == b.number / FPS);
+        self.sound_after_picture_at(FPS)
+    }
+
+    /// The same for a clip of `fps` pictures a second.
+    pub fn sound_after_picture_at(&self, fps: u32) -> Vec<f64> {
+        let seconds = pairs(&self.pictures).filter(|(a, b)| a.number / fps + 1 == b.number / fps);
         let heard = |second: u32, at: f64| {
             let same = self
                 .ticks
@@ -132,8 +137,8 @@ impl Report {
         };
         seconds
             .filter_map(|(_, b)| {
-                let late = f64::from(b.number % FPS) * 1000.0 / f64::from(FPS);
-                heard(b.number / FPS, b.at - late)
+                let late = f64::from(b.number % fps) * 1000.0 / f64::from(fps);
+                heard(b.number / fps, b.at - late)
             })
             .collect()
     }

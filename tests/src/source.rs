@@ -3,14 +3,14 @@
 //! Picture: the top tenth of the frame is a row of 20 equal cells, black or white: 0 white, 1 black, 2 to 17 the frame
 //! number (16 bits, highest first), 18 even parity of these, 19 the flash. The flash, and a square at the left for
 //! people, are white for 1/15 s from each full second on. Sound: for the same 1/15 s a tone of 1000 + 250 * (second
-//! mod 8) Hz, silence between. So frame N belongs to media time N / 30 s, and a tone tells its second.
+//! mod 8) Hz, silence between. So frame N belongs to media time N / fps, and a tone tells its second.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::place;
 
-/// Frames a second of every clip.
+/// Frames a second of a clip that says nothing else.
 pub const FPS: u32 = 30;
 /// Changes when clips are made differently, so that old ones are not used.
 const VERSION: u32 = 1;
@@ -28,6 +28,12 @@ pub struct Clip {
     pub gop: u32,
     /// B-frames between two others.
     pub b_frames: u32,
+    /// Whether B-frames refer to B-frames.
+    pub pyramid: bool,
+    /// The preset of x264.
+    pub preset: &'static str,
+    /// Frames a second.
+    pub fps: u32,
     /// The video's encoder, as ffmpeg calls it.
     pub encoder: &'static str,
     /// Samples a second and channels of the sound.
@@ -42,6 +48,9 @@ impl Clip {
         kbps: 1_000,
         gop: 2 * FPS,
         b_frames: 0,
+        pyramid: true,
+        preset: "veryfast",
+        fps: FPS,
         encoder: "libx264",
         sound: (48_000, 2),
     };
@@ -60,9 +69,22 @@ impl Clip {
     pub fn file(&self) -> PathBuf {
         let (w, h) = self.size;
         let (rate, channels) = self.sound;
+        let x264 = match (self.preset, self.pyramid) {
+            ("veryfast", true) => String::new(),
+            (preset, true) => format!("-{preset}"),
+            (preset, false) => format!("-{preset}-flat"),
+        };
+        let b_frames = match self.b_frames {
+            0 => "b0".to_owned(),
+            count => format!("B{count}"),
+        };
+        let fps = match self.fps {
+            FPS => String::new(),
+            fps => format!("-{fps}fps"),
+        };
         let path = place::cache().join(format!(
-            "clip{VERSION}-{w}x{h}-{}k-g{}-b{}-{}-{rate}x{channels}-{}s.mkv",
-            self.kbps, self.gop, self.b_frames, self.encoder, self.seconds
+            "clip{VERSION}-{w}x{h}-{}k-g{}-{b_frames}-{}{x264}{fps}-{rate}x{channels}-{}s.mkv",
+            self.kbps, self.gop, self.encoder, self.seconds
         ));
         if !path.exists() {
             // Made aside and moved: a clip that is there is whole, also when tests run side by side.
@@ -107,7 +129,10 @@ impl Clip {
         ]);
         match self.encoder {
             "libx264" => {
-                command.args(["-preset", "veryfast", "-maxrate", &kbps, "-bufsize", &kbps]);
+                command.args(["-preset", self.preset, "-maxrate", &kbps, "-bufsize", &kbps]);
+                // Always as many, not only where they pay.
+                command.args(["-b_strategy", "0"]);
+                command.args(["-b-pyramid", if self.pyramid { "normal" } else { "none" }]);
                 command.args([
                     "-bf",
                     &self.b_frames.to_string(),
@@ -152,7 +177,7 @@ impl Clip {
             let (left, right) = (index * w / 20, (index + 1) * w / 20);
             draw_box(left, 0, right - left, h / 10, color, enable)
         };
-        let flash = format!("lt(mod(n,{FPS}),{})", FPS / 15);
+        let flash = format!("lt(mod(n,{}),{})", self.fps, self.fps / 15);
         let bit = |power: u32| format!("mod(floor(n/{}),2)", 1 << power);
         let ones: Vec<String> = (0..16).map(bit).collect();
         let mut steps = vec![draw_box(0, 0, w, h / 10, "black", ""), cell(0, "white", "")];
@@ -166,7 +191,8 @@ impl Clip {
         steps.push(draw_box(w / 20, h / 5, h / 5, h / 5, "black", ""));
         steps.push(draw_box(w / 20, h / 5, h / 5, h / 5, "white", &flash));
         format!(
-            "testsrc2=size={w}x{h}:rate={FPS},{},format=yuv420p",
+            "testsrc2=size={w}x{h}:rate={},{},format=yuv420p",
+            self.fps,
             steps.join(",")
         )
     }

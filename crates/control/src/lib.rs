@@ -10,7 +10,9 @@
 
 mod admin_token;
 pub mod api;
+pub mod broadcast;
 mod channel;
+pub mod chronicle;
 mod control;
 pub mod events;
 mod gate;
@@ -20,12 +22,14 @@ pub mod metrics;
 pub mod playback;
 mod random;
 mod secret;
+pub mod session;
 pub mod store;
 mod text;
 pub mod watch;
 
 pub use admin_token::AdminToken;
 pub use channel::{Channel, ChannelPatch, InvalidTakeover, NewChannel, Takeover};
+pub use chronicle::Chronicle;
 pub use control::Control;
 pub use gate::{Admitted, GateStats, KeyGate, Refusal};
 pub use key::{InvalidKeyId, Key, KeyId, Minted, StreamKey};

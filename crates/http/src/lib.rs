@@ -31,4 +31,4 @@ pub use connection::{Connection, subscriber};
 pub use fallback::with_fallbacks;
 pub use front::Front;
 pub use problem::Problem;
-pub use timestamp::Timestamp;
+pub use timestamp::{InvalidTimestamp, Timestamp};

@@ -8,10 +8,13 @@ pub mod hub;
 pub mod packetize;
 pub mod playability;
 pub mod rendition;
+mod session_id;
 pub mod shard;
 pub mod timeline;
 mod viewer;
 pub mod whep;
+
+pub use session_id::SessionId;
 
 #[cfg(test)]
 mod fixture;

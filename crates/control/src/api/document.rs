@@ -3,7 +3,7 @@ use utoipa::openapi::OpenApi as Described;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{channels, hooks, keys, playback};
+use super::{broadcasts, channels, hooks, keys, playback, sessions};
 
 /// The API's description, OpenAPI 3.1, made from the handlers.
 pub(super) async fn serve() -> Json<Described> {
@@ -12,7 +12,10 @@ pub(super) async fn serve() -> Json<Described> {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Zongzi", description = "Channels, stream keys and hooks of a Zongzi server."),
+    info(
+        title = "Zongzi",
+        description = "Channels, stream keys, broadcasts, sessions and hooks of a Zongzi server."
+    ),
     paths(
         channels::list,
         channels::create,
@@ -27,6 +30,11 @@ pub(super) async fn serve() -> Json<Described> {
         playback::create_token,
         playback::list_keys,
         playback::rotate_key,
+        broadcasts::list,
+        broadcasts::read,
+        sessions::list,
+        sessions::read,
+        sessions::kick,
         hooks::list,
         hooks::create,
         hooks::read,

@@ -52,12 +52,25 @@ pub(super) struct Listed<T> {
 pub(super) fn page<T: FromStr<Err: std::error::Error>>(
     query: PageQuery,
 ) -> Result<(Option<T>, u32), Problem> {
-    let Query(page) = query.map_err(|error| INVALID.because(error.body_text()))?;
-    let limit = page.limit.unwrap_or(LIMIT_DEFAULT);
-    if !(1..=LIMIT_MAX).contains(&limit) {
-        return Err(INVALID.because(format!("limit is 1 to {LIMIT_MAX}")));
-    }
+    let page = self::query(query)?;
+    let limit = limit(page.limit)?;
     Ok((page.after.as_deref().map(parse).transpose()?, limit))
+}
+
+/// Reads a query, with words for what is wrong.
+pub(super) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(query) = query.map_err(|error| INVALID.because(error.body_text()))?;
+    Ok(query)
+}
+
+/// How many entries a page may have.
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, Problem> {
+    let limit = asked.unwrap_or(LIMIT_DEFAULT);
+    if (1..=LIMIT_MAX).contains(&limit) {
+        Ok(limit)
+    } else {
+        Err(INVALID.because(format!("limit is 1 to {LIMIT_MAX}")))
+    }
 }
 
 /// Makes a page of `items`, which were read with one more than `limit` to see whether there are more.

@@ -4,6 +4,7 @@
 //! hooks have an `ETag`, and a change with `If-Match` is refused when somebody else was quicker.
 
 mod auth;
+mod broadcasts;
 mod channels;
 mod document;
 mod hooks;
@@ -11,16 +12,46 @@ mod input;
 mod keys;
 mod playback;
 mod refusal;
+mod sessions;
+
+use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::FromRef;
 use axum::routing::{get, post};
 
+use crate::chronicle::Chronicle;
+use crate::events::Events;
+use crate::session::Sessions;
 use crate::store::Store;
 use crate::{AdminToken, Control};
 
-/// The API over `control`, opened by `token`. Merge it into the admin router.
-pub fn router<S: Store + Clone>(control: Control<S>, token: AdminToken) -> Router {
-    let api = Router::new()
+/// What the API is about.
+#[derive(Clone)]
+#[expect(
+    missing_debug_implementations,
+    reason = "whoever implements the trait need not be shown"
+)]
+pub struct Api<S> {
+    /// Channels and keys.
+    pub control: Control<S>,
+    /// Broadcasts, live and past.
+    pub chronicle: Arc<Chronicle<S>>,
+    /// Who is connected.
+    pub sessions: Arc<dyn Sessions>,
+    /// Where what is done is told.
+    pub events: Events,
+}
+
+impl<S: Clone> FromRef<Api<S>> for Control<S> {
+    fn from_ref(api: &Api<S>) -> Self {
+        api.control.clone()
+    }
+}
+
+/// The API, opened by `token`. Merge it into the admin router.
+pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
+    let routes = Router::new()
         .route(
             "/channels",
             get(channels::list::<S>).post(channels::create::<S>),
@@ -40,6 +71,13 @@ pub fn router<S: Store + Clone>(control: Control<S>, token: AdminToken) -> Route
             get(keys::read::<S>).delete(keys::revoke::<S>),
         )
         .route("/keys/{key}/rotate", post(keys::rotate::<S>))
+        .route("/broadcasts", get(broadcasts::list::<S>))
+        .route("/broadcasts/{broadcast}", get(broadcasts::read::<S>))
+        .route("/sessions", get(sessions::list::<S>))
+        .route(
+            "/sessions/{session}",
+            get(sessions::read::<S>).delete(sessions::kick::<S>),
+        )
         .merge(playback::routes())
         .route("/hooks", get(hooks::list::<S>).post(hooks::create::<S>))
         .route(
@@ -53,9 +91,9 @@ pub fn router<S: Store + Clone>(control: Control<S>, token: AdminToken) -> Route
             "/hooks/{hook}/dead-letters/{delivery}/redeliver",
             post(hooks::redeliver::<S>),
         )
-        .with_state(control);
+        .with_state(api);
     Router::new()
-        .nest("/api/v1", auth::layer(api, token))
+        .nest("/api/v1", auth::layer(routes, token))
         .route("/api/openapi.json", get(document::serve))
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zongzi_http::{Problem, Timestamp};
 
+use super::Api;
 use super::channels::find;
 use super::input::{self, Listed, parse, unusable};
 use super::refusal::problem;
@@ -18,7 +19,7 @@ use crate::playback::{Algorithm, Claims, SigningKey, ViewerId};
 use crate::store::Store;
 
 /// What lets viewers watch private channels.
-pub(super) fn routes<S: Store + Clone>() -> Router<Control<S>> {
+pub(super) fn routes<S: Store + Clone>() -> Router<Api<S>> {
     Router::new()
         .route(
             "/channels/{channel}/playback-tokens",

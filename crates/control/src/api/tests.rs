@@ -1,6 +1,8 @@
 //! The API as a client sees it, over a real store.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::response::Response;
@@ -9,12 +11,81 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::broadcast::EndReason;
+use crate::chronicle::{Keep, Seen};
 use crate::playback::GateSettings;
+use crate::session::{self, Session};
 use crate::store::Sqlite;
+
+/// Those who are connected, as a list.
+#[derive(Default)]
+struct Crowd(Mutex<Vec<Session>>);
+
+impl Sessions for Crowd {
+    fn page(&self, query: &session::Query) -> Vec<Session> {
+        let crowd = self.0.lock().unwrap();
+        let wanted = crowd.iter().filter(|session| {
+            query.kind.is_none_or(|kind| kind == session.kind)
+                && query
+                    .channel
+                    .as_ref()
+                    .is_none_or(|channel| *channel == session.channel)
+                && query.after.is_none_or(|after| session.id > after)
+        });
+        wanted.take(query.limit).cloned().collect()
+    }
+
+    fn one(&self, id: session::Id) -> Option<Session> {
+        let crowd = self.0.lock().unwrap();
+        crowd.iter().find(|session| session.id == id).cloned()
+    }
+
+    fn kick(&self, id: session::Id) -> Option<Session> {
+        let session = self.one(id)?;
+        self.0.lock().unwrap().retain(|session| session.id != id);
+        Some(session)
+    }
+}
+
+fn connected(id: u64, kind: session::Role, channel: &str) -> Session {
+    Session {
+        id: session::Id(id),
+        kind,
+        channel: channel.parse().unwrap(),
+        state: session::State::Watching,
+        protocol: "whep",
+        peer: None,
+        client: None,
+        key: None,
+        since: zongzi_http::Timestamp::from_unix_ms(1),
+        bytes: 0,
+        link: None,
+    }
+}
+
+fn seen(channel: &str, started: u64) -> Seen {
+    Seen {
+        channel: channel.parse().unwrap(),
+        started: zongzi_http::Timestamp::from_unix_ms(started),
+        interrupted: false,
+        host: None,
+        tracks: Vec::new(),
+        advisories: Vec::new(),
+        bytes: 0,
+        video_frames: 0,
+        audio_frames: 0,
+        viewers: 3,
+        viewers_peak: 0,
+        viewers_unique: 0,
+    }
+}
 
 pub(super) struct Bench {
     dir: tempfile::TempDir,
     pub(super) control: Control<Sqlite>,
+    chronicle: Arc<Chronicle<Sqlite>>,
+    crowd: Arc<Crowd>,
+    events: Events,
     router: Router,
     token: String,
 }
@@ -29,10 +100,29 @@ impl Bench {
             .unwrap()
             .trim()
             .to_owned();
-        let router = zongzi_http::with_fallbacks(router(control.clone(), admin));
+        let keep = Keep {
+            span: Duration::from_secs(60),
+            broadcasts: 100,
+        };
+        let chronicle = Chronicle::open(control.store().clone(), keep)
+            .await
+            .unwrap();
+        let chronicle = Arc::new(chronicle);
+        let crowd = Arc::<Crowd>::default();
+        let events = Events::default();
+        let api = Api {
+            control: control.clone(),
+            chronicle: Arc::clone(&chronicle),
+            sessions: Arc::clone(&crowd) as _,
+            events: events.clone(),
+        };
+        let router = zongzi_http::with_fallbacks(router(api, admin));
         Self {
             dir,
             control,
+            chronicle,
+            crowd,
+            events,
             router,
             token,
         }
@@ -311,6 +401,106 @@ async fn a_private_channel_s_token_is_made_shown_and_checked() {
 }
 
 #[tokio::test]
+async fn broadcasts_live_and_past_are_one_list_and_can_be_filtered() {
+    let bench = Bench::new().await;
+    for (channel, started) in [("tea", 1), ("rice", 2), ("tea", 3), ("tea", 4)] {
+        bench.chronicle.see(&seen(channel, started));
+        if started < 4 {
+            let seen = seen(channel, started);
+            bench.chronicle.end(&seen, EndReason::HostFinished);
+        }
+        bench.chronicle.save().await;
+    }
+    let starts = async |query: &str| {
+        let path = format!("/api/v1/broadcasts{query}");
+        let (status, page) = bench.ask("GET", &path, Value::Null).await;
+        assert_eq!(status, 200, "{page}");
+        let items = page["items"].as_array().unwrap().clone();
+        let starts: Vec<String> = items
+            .iter()
+            .map(|item| item["started"].as_str().unwrap())
+            // The milliseconds tell them apart.
+            .map(|started| started.get(20..23).unwrap().to_owned())
+            .collect();
+        (starts, page["next"].as_str().map(str::to_owned), items)
+    };
+    let (all, next, items) = starts("").await;
+    assert_eq!(
+        (all, next),
+        (["004", "003", "002", "001"].map(Into::into).into(), None)
+    );
+    // The live one as it is now, the past ones as they were.
+    assert_eq!(
+        (&items[0]["state"], &items[0]["now"]["viewers"]),
+        (&json!("live"), &json!(3))
+    );
+    assert_eq!(
+        (&items[1]["state"], &items[1]["reason"], &items[1]["now"]),
+        (&json!("ended"), &json!("host_finished"), &Value::Null)
+    );
+    assert_eq!(starts("?channel=tea").await.0, ["004", "003", "001"]);
+    assert_eq!(starts("?state=live").await.0, ["004"]);
+    assert_eq!(starts("?state=ended&channel=tea").await.0, ["003", "001"]);
+    let (first, next, _) = starts("?limit=3").await;
+    assert_eq!(first, ["004", "003", "002"]);
+    let rest = starts(&format!("?limit=3&after={}", next.unwrap())).await;
+    assert_eq!((rest.0, rest.1), (vec!["001".to_owned()], None));
+
+    for item in &items {
+        let path = format!("/api/v1/broadcasts/{}", item["id"].as_str().unwrap());
+        assert_eq!(&bench.ask("GET", &path, Value::Null).await.1, item);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_by_channel_and_kind_and_can_be_ended() {
+    let bench = Bench::new().await;
+    *bench.crowd.0.lock().unwrap() = vec![
+        connected(1, session::Role::Viewer, "tea"),
+        connected(2, session::Role::Host, "tea"),
+        connected(3, session::Role::Viewer, "rice"),
+    ];
+    let ids = async |query: &str| {
+        let path = format!("/api/v1/sessions{query}");
+        let (status, page) = bench.ask("GET", &path, Value::Null).await;
+        assert_eq!(status, 200, "{page}");
+        let items = page["items"].as_array().unwrap().clone();
+        let last = |item: &Value| item["id"].as_str().unwrap().chars().last().unwrap();
+        (
+            items.iter().map(last).collect::<String>(),
+            page["next"].clone(),
+        )
+    };
+    assert_eq!(ids("").await, ("123".to_owned(), Value::Null));
+    assert_eq!(ids("?channel=tea").await.0, "12");
+    assert_eq!(ids("?kind=viewer").await.0, "13");
+    assert_eq!(ids("?kind=host&channel=rice").await.0, "");
+    let (first, next) = ids("?limit=2").await;
+    assert_eq!(
+        (first.as_str(), &next),
+        ("12", &json!("ses_0000000000000002"))
+    );
+    assert_eq!(ids("?limit=2&after=ses_0000000000000002").await.0, "3");
+
+    let path = "/api/v1/sessions/ses_0000000000000002";
+    let (status, host) = bench.ask("GET", path, Value::Null).await;
+    assert_eq!((status, &host["kind"]), (200, &json!("host")));
+    let mut told = bench.events.subscribe();
+    assert_eq!(bench.ask("DELETE", path, Value::Null).await, (200, host));
+    let told = tokio::time::timeout(Duration::from_secs(5), told.next()).await;
+    let told = told.expect("the kick is told").unwrap().what;
+    let expected = json!({"channel": "tea", "session": "ses_0000000000000002", "role": "host"});
+    assert_eq!(serde_json::to_value(&told).unwrap(), expected);
+    assert_eq!(told.kind().as_str(), "session.kicked");
+    let (status, problem) = bench.ask("DELETE", path, Value::Null).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (404, &json!("/problems/session-unknown"))
+    );
+    assert_eq!(ids("").await.0, "13");
+}
+
+#[tokio::test]
 async fn what_makes_no_sense_is_refused_in_words() {
     let bench = Bench::new().await;
     for (method, path, body, status) in [
@@ -363,6 +553,26 @@ async fn what_makes_no_sense_is_refused_in_words() {
         ("GET", "/api/v1/channels?page=2", Value::Null, 422),
         ("GET", "/api/v1/channels/No%20Name", Value::Null, 404),
         ("GET", "/api/v1/keys/key_none", Value::Null, 404),
+        ("GET", "/api/v1/broadcasts?state=over", Value::Null, 422),
+        (
+            "GET",
+            "/api/v1/broadcasts?channel=No%20Name",
+            Value::Null,
+            422,
+        ),
+        ("GET", "/api/v1/broadcasts?after=x", Value::Null, 422),
+        ("GET", "/api/v1/broadcasts?limit=0", Value::Null, 422),
+        ("GET", "/api/v1/broadcasts/x", Value::Null, 404),
+        ("GET", "/api/v1/sessions?kind=ghost", Value::Null, 422),
+        ("GET", "/api/v1/sessions?limit=1001", Value::Null, 422),
+        ("GET", "/api/v1/sessions?after=x", Value::Null, 422),
+        ("GET", "/api/v1/sessions/x", Value::Null, 404),
+        (
+            "DELETE",
+            "/api/v1/sessions/ses_0123456789abcdef",
+            Value::Null,
+            404,
+        ),
         ("POST", "/api/v1/channels/none/keys", json!({}), 404),
         ("PUT", "/api/v1/channels/demo", json!({}), 405),
     ] {
@@ -389,7 +599,9 @@ async fn the_description_names_what_is_served() {
                 .replace("{channel}", "demo")
                 .replace("{key}", "key_none")
                 .replace("{hook}", "hook_none")
-                .replace("{delivery}", "1");
+                .replace("{delivery}", "1")
+                .replace("{broadcast}", "brd_000000000000001_none")
+                .replace("{session}", "ses_0123456789abcdef");
             let (status, problem) = bench.ask(&method.to_uppercase(), &path, json!([])).await;
             let kind = problem["type"].as_str().unwrap_or_default();
             assert!(
@@ -398,7 +610,7 @@ async fn the_description_names_what_is_served() {
             );
         }
     }
-    assert_eq!(operations.len(), 20, "{operations:?}");
+    assert_eq!(operations.len(), 25, "{operations:?}");
     assert_eq!(document["security"], json!([{"admin_token": []}]));
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert!(schemas["Key"]["properties"].get("hash").is_none());

@@ -18,7 +18,7 @@ use zongzi_http::Timestamp;
 use crate::random;
 
 pub use kind::{InvalidKind, Kind};
-pub use what::{BroadcastId, Host, Role, What};
+pub use what::{Host, What};
 
 /// How many events a listener may fall behind. A busy server makes a few a second.
 pub const BACKLOG_MAX: usize = 1_024;

@@ -1,13 +1,13 @@
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
 
 use super::*;
+use crate::broadcast::BroadcastId;
 
 fn peak(viewers: u64) -> What {
-    static BROADCAST: OnceLock<BroadcastId> = OnceLock::new();
+    let channel = "demo".parse().unwrap();
     What::ViewersPeak {
-        channel: "demo".parse().unwrap(),
-        broadcast: BROADCAST.get_or_init(BroadcastId::random).clone(),
+        broadcast: BroadcastId::new(&channel, Timestamp::from_unix_ms(7)),
+        channel,
         viewers,
     }
 }
@@ -78,5 +78,5 @@ fn an_event_is_an_object_of_its_fields() {
         (&peak["channel"], &peak["viewers"]),
         (&"demo".into(), &7.into())
     );
-    assert!(peak["broadcast"].as_str().unwrap().starts_with("bc_"));
+    assert!(peak["broadcast"].as_str().unwrap().starts_with("brd_"));
 }

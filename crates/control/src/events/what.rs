@@ -1,14 +1,14 @@
-use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Serialize, Serializer};
-use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use super::Kind;
+use crate::KeyId;
+use crate::broadcast::BroadcastId;
 use crate::channel::name_as_text;
-use crate::{KeyId, random};
+use crate::session::{self, Role};
 
 /// What happened. As JSON: an object of the fields of its variant; [`What::kind`] goes beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -126,7 +126,7 @@ pub enum What {
         #[serde(serialize_with = "name_as_text")]
         channel: ChannelName,
         /// The session's public id.
-        session: String,
+        session: session::Id,
         /// Whose it was.
         role: Role,
     },
@@ -168,33 +168,6 @@ impl What {
     }
 }
 
-/// One live run of a channel, by a name that is never used again: `bc_` and 80 random bits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct BroadcastId(String);
-
-impl BroadcastId {
-    const RANDOM_BYTES: usize = 10;
-
-    /// A name for a broadcast that begins.
-    pub fn random() -> Self {
-        Self(format!(
-            "bc_{}",
-            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
-        ))
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for BroadcastId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// Who sends a broadcast.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Host {
@@ -206,16 +179,6 @@ pub struct Host {
     pub peer: IpAddr,
     /// What it calls itself, at most 128 bytes.
     pub client: Option<String>,
-}
-
-/// Whose session it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Who publishes.
-    Host,
-    /// Who watches.
-    Viewer,
 }
 
 fn maybe_name_as_text<S: Serializer>(

@@ -13,6 +13,7 @@ pub use outbox::{DEAD_KEPT_DAYS, DEAD_MAX, Enqueued, HOOKS_MAX, Outbox, WAITING_
 pub use sqlite::Sqlite;
 pub use stats::{Counters, Stats};
 
+use crate::broadcast::{Broadcast, BroadcastId, EndReason};
 use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel, Text};
 
 /// The most channels in a store: a page of them in memory is what every server holds.
@@ -49,6 +50,17 @@ pub struct PlaybackKeyRow {
     pub created: Timestamp,
     /// When its tokens stop being accepted, if another has taken its place.
     pub retires: Option<Timestamp>,
+}
+
+/// Which broadcasts of the history are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct BroadcastQuery {
+    /// Of this channel alone.
+    pub channel: Option<ChannelName>,
+    /// Those that have ended, or those that have not.
+    pub ended: Option<bool>,
+    /// Older than this one.
+    pub after: Option<BroadcastId>,
 }
 
 /// Something that happened to the store, by whichever process.
@@ -208,6 +220,39 @@ pub trait Store: Outbox + Send + Sync + 'static {
         since: Sequence,
         limit: u32,
     ) -> impl Future<Output = Result<Vec<(Sequence, Change)>, Error>> + Send;
+
+    /// Notes broadcasts as they are at `now`, in the place of what was noted of them before.
+    fn save_broadcasts(
+        &self,
+        broadcasts: Vec<Broadcast>,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Broadcasts, the newest first, at most `limit`.
+    fn broadcasts(
+        &self,
+        query: BroadcastQuery,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<Broadcast>, Error>> + Send;
+
+    /// One broadcast.
+    fn broadcast(
+        &self,
+        id: BroadcastId,
+    ) -> impl Future<Output = Result<Option<Broadcast>, Error>> + Send;
+
+    /// Ends all broadcasts that have no end, at the moment when they were last noted. How many those were.
+    fn close_broadcasts(
+        &self,
+        reason: EndReason,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
+
+    /// Forgets some of the broadcasts that ended before `before`, and some of the oldest past `most`: repeated, all.
+    fn forget_broadcasts(
+        &self,
+        before: Option<Timestamp>,
+        most: u32,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Makes the first channel and its key, the first time this is called on a store and never again, even if they are
     /// deleted. Says whether it did.

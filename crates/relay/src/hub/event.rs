@@ -1,11 +1,15 @@
+use std::sync::Arc;
+
 use zongzi_media::ChannelName;
 
+use super::Status;
 use super::host::Ended;
 use crate::advice::Advisory;
 use crate::shard::BroadcastId;
 
 /// Something that happened to a broadcast, for hooks, public event streams and logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// On which channel.
     pub channel: ChannelName,
@@ -13,6 +17,8 @@ pub struct Event {
     pub broadcast: BroadcastId,
     /// What.
     pub what: What,
+    /// How the channel stands since then; with [`What::Ended`], how it stood at last.
+    pub status: Arc<Status>,
 }
 
 /// What happened.

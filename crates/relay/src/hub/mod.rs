@@ -16,6 +16,7 @@ mod owner;
 mod publication;
 mod status;
 mod takeover;
+mod traffic;
 
 pub use audience::{Audience, Turnout, ViewerId, Visit};
 pub use config::Config;
@@ -24,6 +25,7 @@ pub use host::{Ended, Finish, Host, Media, Refused, Takeover};
 pub use link::ShardLink;
 pub use publication::Publication;
 pub use status::{HostStatus, Playing, Raised, Rendition, State, Status, TrackStatus};
+pub use traffic::Traffic;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -36,7 +38,8 @@ use tokio::sync::{broadcast as events, mpsc, watch};
 use zongzi_media::ChannelName;
 
 use self::broadcast::Broadcast;
-use self::owner::{Desk, MADE_MAX, Owner, Totals, VIDEO_MADE_MAX, Want, lock, now};
+use self::owner::{Arrival, Desk, MADE_MAX, Owner, Totals, VIDEO_MADE_MAX, Want, lock, now};
+use crate::SessionId;
 use crate::rendition::{Pool, PoolCounts, Renditions};
 use crate::shard::{BroadcastId, ShardId};
 
@@ -77,6 +80,7 @@ struct Channel {
 
 /// The newest host of a channel, there or gone.
 struct Present {
+    id: SessionId,
     key_id: String,
     ended: watch::Sender<Option<Ended>>,
 }
@@ -215,7 +219,7 @@ impl Hub {
         registry
             .channels
             .get(channel)
-            .map(|place| place.status(channel))
+            .map(|place| place.desk.status(channel, place.id))
     }
 
     /// All channels that are live or interrupted.
@@ -223,7 +227,7 @@ impl Hub {
         let registry = lock(&self.shared.registry);
         let all = registry.channels.iter();
         all.filter(|(_, place)| place.desk.state() != State::Waiting)
-            .map(|(channel, place)| place.status(channel))
+            .map(|(channel, place)| place.desk.status(channel, place.id))
             .collect()
     }
 
@@ -253,6 +257,15 @@ impl Hub {
             .channels
             .get_mut(channel)
             .is_some_and(|place| place.end(Ended::Kicked))
+    }
+
+    /// Ends this host and its broadcast, at once. Whose it was; `None`: there is no such host (any more).
+    pub fn kick_host(&self, id: SessionId) -> Option<ChannelName> {
+        let mut registry = lock(&self.shared.registry);
+        registry.channels.iter_mut().find_map(|(channel, place)| {
+            let this = place.host.as_ref().is_some_and(|host| host.id == id);
+            (this && place.end(Ended::Kicked)).then(|| channel.clone())
+        })
     }
 
     /// Ends everything; from now on hosts are refused.
@@ -332,6 +345,7 @@ impl Hub {
             client = host.client,
             "host publishes"
         );
+        let id = SessionId::random();
         let (ended, told) = watch::channel(None);
         let (publication, feed) = Publication::new(
             shared.config.queue_messages,
@@ -339,12 +353,13 @@ impl Hub {
             told,
         );
         place.host = Some(Present {
+            id,
             key_id: host.key_id.clone(),
             ended,
         });
         place
             .desk
-            .request(|requests| requests.host = Some((host, feed)));
+            .request(|requests| requests.host = Some(Arrival { id, host, feed }));
         shared
             .totals
             .publications_opened
@@ -479,22 +494,6 @@ impl Channel {
             requests.end = Some(why);
         });
         there
-    }
-
-    fn status(&self, channel: &ChannelName) -> Status {
-        let face = self.desk.face();
-        Status {
-            channel: channel.clone(),
-            broadcast: self.id,
-            state: face.state,
-            since: face.since,
-            host: face.host,
-            tracks: face.tracks,
-            playing: face.playing,
-            reasons: face.reasons,
-            advisories: face.advisories,
-            audience: self.desk.audience.turnout(),
-        }
     }
 }
 

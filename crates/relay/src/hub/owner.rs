@@ -13,7 +13,9 @@ use super::event::{Event, What};
 use super::host::{Ended, Finish, Host};
 use super::link::ShardLink;
 use super::publication::{Feed, Queued};
-use super::status::{HostStatus, Playing, Raised, State, TrackStatus};
+use super::status::{HostStatus, Playing, Raised, State, Status, TrackStatus};
+use super::traffic;
+use crate::SessionId;
 use crate::advice::{Advisory, Language};
 use crate::playability::Reason;
 use crate::rendition::{Handle, Made, Pool, Renditions, VideoMade, VideoRendition};
@@ -56,6 +58,7 @@ pub(super) struct Desk {
     wake: Notify,
     face: Mutex<Face>,
     pub(super) audience: Arc<Audience>,
+    traffic: traffic::Counter,
     /// No host, no shard: the owner may be let go.
     idle: AtomicBool,
 }
@@ -66,9 +69,17 @@ pub(super) struct Requests {
     pub(super) shards: BTreeMap<ShardId, Want>,
     /// A viewer would be helped by a keyframe.
     pub(super) keyframe: bool,
-    pub(super) host: Option<(Host, Feed)>,
+    pub(super) host: Option<Arrival>,
     pub(super) end: Option<Ended>,
     pub(super) closed: bool,
+}
+
+/// A host that was let in.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) id: SessionId,
+    pub(super) host: Host,
+    pub(super) feed: Feed,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,8 +148,22 @@ impl Desk {
         self.wake.notify_one();
     }
 
-    pub(super) fn face(&self) -> Face {
-        lock(&self.face).clone()
+    /// How `channel`, whose desk this is, stands.
+    pub(super) fn status(&self, channel: &ChannelName, broadcast: BroadcastId) -> Status {
+        let face = lock(&self.face).clone();
+        Status {
+            channel: channel.clone(),
+            broadcast,
+            state: face.state,
+            since: face.since,
+            host: face.host,
+            tracks: face.tracks,
+            playing: face.playing,
+            reasons: face.reasons,
+            advisories: face.advisories,
+            traffic: self.traffic.read(),
+            audience: self.audience.turnout(),
+        }
     }
 
     pub(super) fn state(&self) -> State {
@@ -182,8 +207,8 @@ impl Owner {
             self.core.server_ends(why);
             self.drain();
         }
-        if let Some((host, feed)) = requests.host {
-            self.host_arrived(&host, feed);
+        if let Some(arrival) = requests.host {
+            self.host_arrived(arrival);
         }
         for (shard, want) in requests.shards {
             match want {
@@ -203,15 +228,19 @@ impl Owner {
         !requests.closed
     }
 
-    fn host_arrived(&mut self, host: &Host, feed: Feed) {
+    fn host_arrived(&mut self, arrival: Arrival) {
+        let Arrival { id, host, feed } = arrival;
         self.drop_feed();
         self.feed = Some(feed);
         self.core.host_arrived();
+        self.desk.traffic.host_arrived();
         lock(&self.desk.face).host = Some(HostStatus {
-            key_id: host.key_id.clone(),
+            id,
+            since: SystemTime::now(),
+            key_id: host.key_id,
             protocol: host.protocol,
             peer: host.peer,
-            client: host.client.clone(),
+            client: host.client,
         });
     }
 
@@ -285,15 +314,21 @@ impl Owner {
     }
 
     fn happened(&self, what: What) {
+        let before = matches!(what, What::Ended(_)).then(|| self.status());
         self.show(what);
         self.log(what);
         let event = Event {
             channel: self.channel.clone(),
             broadcast: self.id,
             what,
+            status: Arc::new(before.unwrap_or_else(|| self.status())),
         };
         // Nobody listens: nothing is lost.
         let _ = self.events.send(event);
+    }
+
+    fn status(&self) -> Status {
+        self.desk.status(&self.channel, self.id)
     }
 
     fn show(&self, what: What) {
@@ -306,6 +341,7 @@ impl Owner {
             What::Started => {
                 face.since = Some(SystemTime::now());
                 self.desk.audience.begin();
+                self.desk.traffic.start_over();
             }
             What::Ended(_) => {
                 face.since = None;
@@ -383,6 +419,11 @@ impl Owner {
         let (before, overruns, jumps) = self.counted;
         let counts = self.core.counts();
         self.counted = (counts, self.core.overruns(), self.core.jumps());
+        self.desk.traffic.add(
+            counts.bytes - before.bytes,
+            counts.video_frames - before.video_frames,
+            counts.audio_frames - before.audio_frames,
+        );
         let totals = &self.totals;
         for (total, more) in [
             (

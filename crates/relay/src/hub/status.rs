@@ -4,6 +4,8 @@ use std::time::SystemTime;
 use zongzi_media::{ChannelName, Codec, Kind, Track};
 
 use super::audience::Turnout;
+use super::traffic::Traffic;
+use crate::SessionId;
 use crate::advice::Advisory;
 use crate::playability::Reason;
 use crate::shard::BroadcastId;
@@ -54,6 +56,8 @@ pub struct Status {
     pub reasons: Vec<Reason>,
     /// What the host should know, what viewers can't play included; the oldest first.
     pub advisories: Vec<Raised>,
+    /// What came in.
+    pub traffic: Traffic,
     /// Its viewers.
     pub audience: Turnout,
 }
@@ -104,6 +108,10 @@ pub struct Raised {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HostStatus {
+    /// Its name for operators.
+    pub id: SessionId,
+    /// Since when it publishes.
+    pub since: SystemTime,
     /// Public id of its stream key.
     pub key_id: String,
     /// What it speaks.

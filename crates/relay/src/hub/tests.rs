@@ -294,6 +294,61 @@ async fn a_revoked_key_and_a_kick_end_the_host_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn each_event_tells_how_the_channel_stands_and_the_last_one_how_it_stood() {
+    let (hub, _) = hub(|_| {});
+    let mut events = hub.events();
+    let mut publication = hub.publish(&name("demo"), host("key_a")).unwrap();
+    pictures(&mut publication, 5).await;
+    settle().await;
+    publication.finish(Finish::Orderly);
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let mut seen = Vec::new();
+    while let Ok(event) = events.try_recv() {
+        seen.push(event);
+    }
+    let started = &seen[0];
+    assert_eq!(started.what, What::Started);
+    assert_eq!(started.status.host.as_ref().unwrap().key_id, "key_a");
+    let since = started.status.since.unwrap();
+    let ended = seen.last().unwrap();
+    assert_eq!(ended.what, What::Ended(EndReason::HostFinished));
+    assert_eq!(ended.status.since, Some(since));
+    assert_eq!(ended.status.tracks.len(), 1);
+    let traffic = ended.status.traffic;
+    assert_eq!((traffic.video_frames, traffic.audio_frames), (5, 0));
+    assert!(traffic.bytes > 0 && traffic.host_bytes == traffic.bytes);
+
+    let mut again = hub.publish(&name("demo"), host("key_a")).unwrap();
+    pictures(&mut again, 2).await;
+    settle().await;
+    let status = hub.status(&name("demo")).unwrap();
+    assert_eq!(
+        status.traffic.video_frames, 2,
+        "a new broadcast counts anew"
+    );
+    assert_eq!(hub.channel(status.broadcast), Some(name("demo")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kick_meets_the_host_that_was_meant_and_no_later_one() {
+    let (hub, _) = hub(|_| {});
+    let channel = name("demo");
+    let first = hub.publish(&channel, host("key_a")).unwrap();
+    settle().await;
+    let present = || hub.status(&channel).unwrap().host.unwrap().id;
+    let id = present();
+    let mut second = hub.publish(&channel, host("key_a")).unwrap();
+    settle().await;
+    assert_ne!(present(), id);
+    assert_eq!(hub.kick_host(id), None, "it was taken over meanwhile");
+    assert_eq!(hub.kick_host(present()), Some(channel.clone()));
+    assert_eq!(second.ended().await, Ended::Kicked);
+    settle().await;
+    assert_eq!(state(&hub, &channel), State::Waiting);
+    drop(first);
+}
+
+#[tokio::test(start_paused = true)]
 async fn live_broadcasts_are_limited_and_one_that_is_interrupted_keeps_its_place() {
     let (hub, _) = hub(|config| config.broadcasts_max = 1);
     let first = hub.publish(&name("one"), host("k")).unwrap();

@@ -57,6 +57,11 @@ impl Budget {
         }
     }
 
+    /// Sessions of this broadcast.
+    pub(super) fn sessions(&self, broadcast: BroadcastId) -> u64 {
+        self.shows.get(&broadcast).map_or(0, |show| show.sessions)
+    }
+
     /// Bits a second that are promised now.
     pub(super) fn reserved(&self) -> u64 {
         self.shows

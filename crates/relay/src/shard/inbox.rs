@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use zongzi_transport::{Path, Waker};
 use zongzi_webrtc::ice::Credentials;
 
-use super::counters::ShardCounters;
+use super::counters::{Closed, ShardCounters};
 use super::{FromHub, ShardId};
 use crate::hub::ShardLink;
 
@@ -36,8 +36,8 @@ pub(super) struct Inbox {
 /// What others than the hub tell a shard.
 #[derive(Debug)]
 pub(crate) enum Control {
-    /// End this session: its player left.
-    Close(String),
+    /// End this session, for this reason.
+    Close(String, Closed),
     /// This session restarts ICE with these credentials of ours.
     IceRestart(String, Credentials),
     /// A datagram for a session of this shard came in at another one's socket.

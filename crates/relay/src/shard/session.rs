@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,8 @@ use zongzi_webrtc::stun;
 
 use super::budget::Budget;
 use super::viewers::Steps;
-use super::{BroadcastId, Closed, Join, JoinWatch, Pass, ShardId};
+use super::{BroadcastId, Closed, Figures, Join, JoinWatch, Pass, ShardId};
+use crate::SessionId;
 use crate::hub::Audience;
 use crate::viewer::Seeds;
 
@@ -28,6 +30,7 @@ pub(crate) struct Sessions {
 #[derive(Debug)]
 struct Entered {
     by_name: BTreeMap<String, Arc<Session>>,
+    by_id: BTreeMap<SessionId, Arc<Session>>,
     budget: Budget,
 }
 
@@ -38,6 +41,8 @@ pub(crate) enum Refused {
     Sessions,
     /// All that may be sent is promised.
     Bitrate,
+    /// As many sessions as this broadcast may have.
+    Broadcast(u64),
 }
 
 /// One viewer's session, from the answer to the end.
@@ -45,6 +50,8 @@ pub(crate) enum Refused {
 pub(crate) struct Session {
     /// 128 random bits in hexadecimal: knowing it is the right to change and end the session (RFC 9725 §4.2).
     pub(crate) name: String,
+    /// Names it to operators.
+    pub(crate) id: SessionId,
     /// What he watches.
     pub(crate) broadcast: BroadcastId,
     /// When the offer came.
@@ -56,6 +63,8 @@ pub(crate) struct Session {
     tag: (Kind, String),
     state: Mutex<State>,
     over: AtomicBool,
+    /// What its shard last noted.
+    figures: Mutex<Option<Figures>>,
 }
 
 #[derive(Debug)]
@@ -112,6 +121,7 @@ impl Sessions {
         Self {
             entered: Mutex::new(Entered {
                 by_name: BTreeMap::new(),
+                by_id: BTreeMap::new(),
                 budget: Budget::new(bitrate_max),
             }),
             // A session has more than one fragment only after ICE restarts.
@@ -125,26 +135,68 @@ impl Sessions {
         self.room(&lock(&self.entered), audience)
     }
 
-    /// Enters a new session of those who watch with `audience`.
+    /// Enters a new session of those who watch with `audience`, if they are less than `most`.
     pub(crate) fn insert(
         &self,
         session: Session,
         ufrag: &str,
         audience: &Arc<Audience>,
+        most: Option<u64>,
     ) -> Result<(), Refused> {
         let mut entered = lock(&self.entered);
         self.room(&entered, audience)?;
+        if let Some(most) = most
+            && entered.budget.sessions(session.broadcast) >= most
+        {
+            return Err(Refused::Broadcast(most));
+        }
         let session = Arc::new(session);
         self.by_ufrag
             .insert(ufrag, Arc::clone(&session))
             .map_err(|TableFull| Refused::Sessions)?;
         entered.budget.enter(session.broadcast, audience);
+        entered.by_id.insert(session.id, Arc::clone(&session));
         entered.by_name.insert(session.name.clone(), session);
         Ok(())
     }
 
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Session>> {
         lock(&self.entered).by_name.get(name).cloned()
+    }
+
+    /// The session that operators know by this id.
+    pub(crate) fn with_id(&self, id: SessionId) -> Option<Arc<Session>> {
+        lock(&self.entered).by_id.get(&id).cloned()
+    }
+
+    /// Sessions of one broadcast or of all in the order of their ids, from behind `after`, at most `limit`. The table is
+    /// held for [`WALK_MAX`] entries at a time.
+    pub(crate) fn page(
+        &self,
+        broadcast: Option<BroadcastId>,
+        mut after: Option<SessionId>,
+        limit: usize,
+    ) -> Vec<Arc<Session>> {
+        let mut page = Vec::new();
+        loop {
+            let entered = lock(&self.entered);
+            let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let walk = entered.by_id.range((from, Bound::Unbounded)).take(WALK_MAX);
+            let mut walked = 0;
+            for (id, session) in walk {
+                if page.len() >= limit {
+                    return page;
+                }
+                walked += 1;
+                after = Some(*id);
+                if broadcast.is_none_or(|broadcast| broadcast == session.broadcast) {
+                    page.push(Arc::clone(session));
+                }
+            }
+            if walked < WALK_MAX {
+                return page;
+            }
+        }
     }
 
     /// The session that a STUN request from an unknown address is for.
@@ -191,6 +243,7 @@ impl Sessions {
         session.over.store(true, Ordering::Release);
         let mut entered = lock(&self.entered);
         if entered.by_name.remove(&session.name).is_some() {
+            entered.by_id.remove(&session.id);
             entered.budget.leave(session.broadcast);
         }
         drop(entered);
@@ -254,6 +307,7 @@ impl Session {
         let ufrag = newcomer.peer.ice().credentials().ufrag.clone();
         Self {
             name,
+            id: SessionId::random(),
             broadcast,
             created,
             pass,
@@ -266,6 +320,7 @@ impl Session {
                 owner: Owner::Nobody(Box::new(newcomer)),
             }),
             over: AtomicBool::new(false),
+            figures: Mutex::default(),
         }
     }
 
@@ -329,6 +384,18 @@ impl Session {
         ends.is_some_and(|at| at <= now)
     }
 
+    /// How the viewer fares, as his shard last noted it.
+    pub(crate) fn figures(&self) -> Option<Figures> {
+        *lock(&self.figures)
+    }
+
+    /// His shard notes how he fares. It never waits: while somebody reads, the next note will do.
+    pub(crate) fn note(&self, figures: Figures) {
+        if let Ok(mut place) = self.figures.try_lock() {
+            *place = Some(figures);
+        }
+    }
+
     fn is_unclaimed(&self) -> bool {
         matches!(lock(&self.state).owner, Owner::Nobody(_))
     }
@@ -338,5 +405,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Entries walked over while the table is held: 10 µs.
+const WALK_MAX: usize = 256;
 /// ICE restarts of one session, the first credentials included; a player that needs more may make a new session.
 const UFRAGS_MAX: usize = 16;

@@ -8,6 +8,7 @@ use zongzi_transport::{BindError, MediaPort, MediaSocket, Options, SocketCounter
 
 use super::counters::ShardCounters;
 use super::inbox::{Control, Inbox, Links};
+use super::roster::Roster;
 use super::session::Sessions;
 use super::worker::Worker;
 use super::{ShardId, Source};
@@ -146,6 +147,11 @@ impl Shards {
     /// Bits a second that these sessions are to be sent, all together.
     pub fn reserved_bitrate(&self) -> u64 {
         self.sessions.reserved_bitrate()
+    }
+
+    /// The viewers' sessions, for operators.
+    pub fn roster(&self) -> Roster {
+        Roster::new(self.table(), self.links())
     }
 
     pub(crate) fn table(&self) -> Arc<Sessions> {

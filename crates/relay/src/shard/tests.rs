@@ -1,6 +1,6 @@
 //! Shards on the loopback interface, seen by str0m as the viewer: another engine than ours.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -14,8 +14,8 @@ use str0m::{Candidate, Event, Input, Output, Rtc};
 use zongzi_webrtc::dtls::Certificate;
 
 use super::{
-    BroadcastId, Closed, Config, FromHub, Histogram, Links, Pass, ShardCounters, ShardId, Shards,
-    Source, Times,
+    BroadcastId, Closed, Config, Entry, FromHub, Histogram, Links, Pass, ShardCounters, ShardId,
+    Shards, Source, Times,
 };
 use crate::hub::{Audience, ShardLink};
 use crate::packetize::{Batch, BatchKind};
@@ -218,6 +218,7 @@ impl House {
                 SHOW,
                 &self.stage.audience,
                 &offer,
+                None,
                 asked,
                 pass,
                 Instant::now(),
@@ -730,6 +731,7 @@ fn more_sessions_than_allowed_are_refused_with_a_time_to_come_back() {
             &offer,
             None,
             None,
+            None,
             Instant::now(),
         )
         .unwrap_err();
@@ -752,7 +754,7 @@ fn more_to_send_than_allowed_is_refused_until_somebody_leaves() {
         let audience = &house.stage.audience;
         house
             .whep
-            .create(SHOW, audience, &offer, None, None, Instant::now())
+            .create(SHOW, audience, &offer, None, None, None, Instant::now())
     };
     house.stage.audience.sends(Some(4_000_000));
     let first = create().unwrap();
@@ -763,6 +765,106 @@ fn more_to_send_than_allowed_is_refused_until_somebody_leaves() {
     assert!(refused.retry_after().is_some());
     house.whep.delete(&first.session_id).unwrap();
     create().unwrap();
+    house.shards.shutdown();
+}
+
+#[test]
+fn a_broadcast_has_no_more_sessions_than_it_may_and_a_free_place_is_taken() {
+    let house = House::open(1);
+    let create = |broadcast| {
+        let (_, offer, _) = Player::offer();
+        house.whep.create(
+            broadcast,
+            &house.stage.audience,
+            &offer,
+            Some(2),
+            None,
+            None,
+            Instant::now(),
+        )
+    };
+    let first = create(SHOW).unwrap();
+    create(SHOW).unwrap();
+    let refused = create(SHOW).unwrap_err();
+    assert!(matches!(refused, whep::Error::BroadcastFull(2)));
+    assert!(refused.retry_after().is_some());
+    create(BroadcastId(8)).expect("another broadcast has places of its own");
+    house.whep.delete(&first.session_id).unwrap();
+    // Twice is once: the place is given back a single time.
+    assert!(house.whep.delete(&first.session_id).is_err());
+    create(SHOW).unwrap();
+    assert!(create(SHOW).is_err());
+    house.shards.shutdown();
+}
+
+#[test]
+fn operators_see_how_a_viewer_fares_and_can_end_his_session() {
+    let house = House::open(2);
+    let roster = house.shards.roster();
+    house.stage.frame(true, 9);
+    let mut players: Vec<Player> = (0..5).map(|_| house.join()).collect();
+    assert!(
+        roster
+            .page(None, None, 10)
+            .iter()
+            .all(|entry| entry.figures.is_none())
+    );
+    for player in &mut players {
+        player.live_until("connected", |player| player.connected);
+    }
+    // The shards leave their figures once a second.
+    let start = Instant::now();
+    let watching = loop {
+        assert!(start.elapsed() < PATIENCE, "no figures");
+        for player in &mut players {
+            player.live(Duration::from_millis(10));
+        }
+        let page = roster.page(Some(SHOW), None, 10);
+        let sent = |entry: &Entry| {
+            entry
+                .figures
+                .is_some_and(|f| f.packets >= 9 && f.bytes > 9_000)
+        };
+        if page.iter().filter(|entry| sent(entry)).count() == 5 {
+            break page;
+        }
+    };
+    let peers: BTreeSet<SocketAddr> = watching
+        .iter()
+        .filter_map(|entry| entry.figures.map(|figures| figures.peer))
+        .collect();
+    let here: BTreeSet<SocketAddr> = players.iter().map(|player| player.local).collect();
+    assert_eq!(peers, here);
+    assert!(roster.page(Some(BroadcastId(8)), None, 10).is_empty());
+
+    // Page by page it is the same.
+    let mut paged = Vec::new();
+    loop {
+        let page = roster.page(None, paged.last().map(|entry: &Entry| entry.id), 2);
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 2);
+        paged.extend(page);
+    }
+    let ids = |page: &[Entry]| page.iter().map(|entry| entry.id).collect::<Vec<_>>();
+    assert_eq!(ids(&paged), ids(&watching));
+
+    let out = watching[0];
+    assert_eq!(roster.kick(out.id).map(|entry| entry.id), Some(out.id));
+    assert_eq!(roster.kick(out.id), None);
+    assert_eq!(roster.session(out.id), None);
+    let peer = out.figures.unwrap().peer;
+    let kicked = players
+        .iter_mut()
+        .find(|player| player.local == peer)
+        .unwrap();
+    kicked.live_until("told that it is over", |player| player.closed);
+    assert_eq!(roster.page(None, None, 10).len(), 4);
+    assert_eq!(
+        house.sum(|counters| count(&counters.sessions_closed[Closed::Server.index()])),
+        1
+    );
     house.shards.shutdown();
 }
 

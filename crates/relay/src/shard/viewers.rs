@@ -158,6 +158,13 @@ impl Viewers {
 }
 
 impl Viewer {
+    /// Leaves with the session how he fares, for operators.
+    pub(super) fn note(&self) {
+        if let (Some(egress), Some(path)) = (&self.egress, self.path) {
+            self.session.note(egress.figures(path.remote));
+        }
+    }
+
     /// The keys stand.
     pub(super) fn connect(&mut self, now: Instant, srtp: Box<srtp::Sender>) {
         let Some(streams) = self.streams.take() else {

@@ -184,9 +184,9 @@ impl Worker {
                 return false;
             };
             match control {
-                Control::Close(name) => {
+                Control::Close(name, why) => {
                     if let Some(key) = self.viewers.named(&name) {
-                        self.close(key, Closed::Left);
+                        self.close(key, why);
                     }
                 }
                 Control::IceRestart(name, credentials) => {

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use zongzi_webrtc::rtcp::{self, NackPair, NtpTime, Report};
@@ -5,7 +6,7 @@ use zongzi_webrtc::rtp::Ssrc;
 use zongzi_webrtc::srtp;
 
 use crate::packetize::Batch;
-use crate::shard::Feed;
+use crate::shard::{Feed, Figures};
 use crate::viewer::stream::Stream;
 use crate::viewer::video::{Replay, Video};
 use crate::viewer::{Seeds, StreamSettings};
@@ -58,6 +59,24 @@ pub(crate) struct Egress {
     report_at: Option<Instant>,
     round_trip: Option<Duration>,
     tally: Tally,
+    sent: Sent,
+    /// His newest reports on pictures and on sound.
+    heard: [Option<Heard>; 2],
+}
+
+/// What went to him from the start.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sent {
+    packets: u64,
+    bytes: u64,
+    retransmitted: u64,
+}
+
+/// What he reports of one stream.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    fraction_lost: u8,
+    lost: i32,
 }
 
 impl Egress {
@@ -79,6 +98,8 @@ impl Egress {
             report_at: None,
             round_trip: None,
             tally: Tally::default(),
+            sent: Sent::default(),
+            heard: [None; 2],
         }
     }
 
@@ -164,10 +185,19 @@ impl Egress {
     pub(crate) fn report(&mut self, now: Tick, report: &Report) -> Option<Duration> {
         let round_trip = report.round_trip(NtpTime::from_unix(now.unix));
         self.round_trip = round_trip.or(self.round_trip);
+        let heard = Some(Heard {
+            fraction_lost: report.fraction_lost,
+            lost: report.lost,
+        });
         if let Some(video) = &mut self.video
             && video.stream().ssrc() == report.ssrc
         {
             video.report(now.at, report, round_trip);
+            self.heard[0] = heard;
+        } else if let Some(audio) = &self.audio
+            && audio.ssrc() == report.ssrc
+        {
+            self.heard[1] = heard;
         }
         let streams = [
             self.video.as_mut().map(Video::stream_mut),
@@ -183,6 +213,22 @@ impl Egress {
         round_trip
     }
 
+    /// How the viewer at `peer` fares.
+    pub(crate) fn figures(&self, peer: SocketAddr) -> Figures {
+        let heard = || self.heard.iter().flatten();
+        Figures {
+            peer,
+            packets: self.sent.packets,
+            bytes: self.sent.bytes,
+            retransmitted: self.sent.retransmitted,
+            lost: heard()
+                .map(|heard| u64::try_from(heard.lost).unwrap_or(0))
+                .reduce(u64::saturating_add),
+            fraction_lost: heard().next().map(|heard| heard.fraction_lost),
+            round_trip: self.round_trip,
+        }
+    }
+
     /// Says goodbye for all streams (RFC 3550 §6.6).
     pub(crate) fn bye(&mut self, out: &mut impl Outbox) {
         let streams = [self.video.as_ref().map(Video::stream), self.audio.as_ref()];
@@ -194,7 +240,9 @@ impl Egress {
 
     /// What was caused since the last call.
     pub(crate) fn take_tally(&mut self) -> Tally {
-        std::mem::take(&mut self.tally)
+        let tally = std::mem::take(&mut self.tally);
+        self.sent.add(&tally);
+        tally
     }
 
     /// Sender reports for all streams, if due: with the first packets, then every second (RTP.md 33).
@@ -237,6 +285,18 @@ impl Tick {
     )]
     fn rtp_time(&self, clock_rate: u32) -> u32 {
         (self.media.as_micros() * u128::from(clock_rate) / 1_000_000) as u32
+    }
+}
+
+impl Sent {
+    fn add(&mut self, tally: &Tally) {
+        for (sum, more) in [
+            (&mut self.packets, tally.packets),
+            (&mut self.bytes, tally.bytes),
+            (&mut self.retransmitted, tally.retransmitted),
+        ] {
+            *sum = sum.wrapping_add(more as u64);
+        }
     }
 }
 

@@ -17,6 +17,9 @@ pub enum Error {
     /// All that may be sent is promised to others: 503, as above.
     #[error("as much to send as this server may")]
     Bandwidth,
+    /// As many sessions as this broadcast may have: 503, as above.
+    #[error("this channel takes {0} viewers at a time, and they are all there")]
+    BroadcastFull(u64),
     /// The session's shard has too much to do: 503, as above.
     #[error("the server is busy")]
     Busy,
@@ -39,6 +42,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Sessions => Self::Full,
             Refused::Bitrate => Self::Bandwidth,
+            Refused::Broadcast(most) => Self::BroadcastFull(most),
         }
     }
 }
@@ -46,7 +50,11 @@ impl From<Refused> for Error {
 impl Error {
     /// When a refused player may ask again (the header `Retry-After`).
     pub fn retry_after(&self) -> Option<Duration> {
-        matches!(self, Self::Full | Self::Bandwidth | Self::Busy).then_some(RETRY_AFTER)
+        let full = matches!(
+            self,
+            Self::Full | Self::Bandwidth | Self::BroadcastFull(_) | Self::Busy
+        );
+        full.then_some(RETRY_AFTER)
     }
 }
 

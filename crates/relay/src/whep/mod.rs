@@ -19,7 +19,8 @@ use zongzi_webrtc::sdp::{self, Fragment, Offer};
 
 use crate::hub::Audience;
 use crate::shard::{
-    BroadcastId, Change, Control, JoinWatch, Links, Newcomer, Pass, Session, Sessions, Shards,
+    BroadcastId, Change, Closed, Control, JoinWatch, Links, Newcomer, Pass, Session, Sessions,
+    Shards,
 };
 use crate::viewer::Seeds;
 
@@ -82,9 +83,10 @@ impl Whep {
     }
 
     /// Answers an offer: the session stands, and waits for the viewer's ICE and DTLS. The broadcast need not have a
-    /// host yet. `audience` is where its viewers are counted: it says what one more will be sent. `asked_at` is the
-    /// address of ours that the request came to, if known: it tells whether loopback candidates are of use. `pass` is
-    /// what let the viewer in, if his channel asked for something or he showed something.
+    /// host yet. `audience` is where its viewers are counted: it says what one more will be sent. `most` is how many
+    /// sessions the broadcast may have. `asked_at` is the address of ours that the request came to, if known: it tells
+    /// whether loopback candidates are of use. `pass` is what let the viewer in, if his channel asked for something or he
+    /// showed something.
     ///
     /// # Errors
     /// When the offer can't be answered, or there are as many sessions as there may be.
@@ -93,6 +95,7 @@ impl Whep {
         broadcast: BroadcastId,
         audience: &Arc<Audience>,
         offer: &str,
+        most: Option<u64>,
         asked_at: Option<SocketAddr>,
         pass: Option<Pass>,
         now: Instant,
@@ -135,7 +138,7 @@ impl Whep {
         let session = Session::new(session_id.clone(), broadcast, now, pass, newcomer)
             .watched(self.watch.clone());
         self.sessions
-            .insert(session, &credentials.ufrag, audience)?;
+            .insert(session, &credentials.ufrag, audience, most)?;
         Ok(Answer {
             session_id,
             sdp: negotiated.sdp,
@@ -223,7 +226,9 @@ impl Whep {
     fn end(&self, session: &Session) {
         if let Change::Tell(shard) = self.sessions.end(session) {
             // A full queue is no harm: the shard sees the end at its next look around.
-            let _seen_later = self.links.tell(shard, Control::Close(session.name.clone()));
+            let _seen_later = self
+                .links
+                .tell(shard, Control::Close(session.name.clone(), Closed::Left));
         }
     }
 

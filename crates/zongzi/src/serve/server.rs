@@ -6,6 +6,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zongzi_control::Control;
+use zongzi_control::api::Api;
 use zongzi_control::events::Events;
 use zongzi_control::playback;
 use zongzi_control::store::Sqlite;
@@ -18,8 +19,8 @@ use zongzi_relay::shard::{Shards, Source};
 
 use super::announce::{FirstStart, Listening};
 use super::bridge::{
-    Authority, Backstage, Catalog, Door, Entrance, News, Programme, Rejections, Stage, Transcoders,
-    Viewers,
+    Authority, Backstage, Catalog, Connected, Door, Entrance, History, News, Programme, Rejections,
+    Stage, Transcoders, Viewers, open_history,
 };
 use super::follow::Follower;
 use super::hooks::Hooks;
@@ -150,6 +151,12 @@ impl Server {
         let news = News::new(hub.clone(), events.clone());
         tasks.spawn(news.run(stopped(stopping.clone())));
 
+        let chronicle = open_history(control, settings.broadcast.history())
+            .await
+            .context("the history of broadcasts can't be read")?;
+        let history = History::new(Arc::clone(&chronicle), hub.clone());
+        tasks.spawn(history.run(stopped(stopping.clone())));
+
         let rejections = Arc::new(Rejections::new(events.clone()));
         let gate = Arc::new(control.gate());
         let door = Arc::new(Door::new(Arc::clone(&gate), Arc::clone(&rejections)));
@@ -181,7 +188,7 @@ impl Server {
             hub: hub.clone(),
             catalog: catalog.clone(),
             viewers: Arc::clone(&viewers),
-            events,
+            events: events.clone(),
         };
         tasks.spawn(follower.run(watch, stopping.clone()));
         let (shard_counters, socket_counters) = Sources::of_shards(&bound.shards);
@@ -225,7 +232,13 @@ impl Server {
             let sources = sources.clone();
             admin::router(move || sources.page(), ready.clone())
         };
-        let api = zongzi_control::api::router(control.clone(), token);
+        let api = Api {
+            control: control.clone(),
+            chronicle,
+            sessions: Arc::new(Connected::new(hub.clone(), bound.shards.roster())),
+            events,
+        };
+        let api = zongzi_control::api::router(api, token);
         let mut serve = |listener, router, counters| {
             let limits = settings.http.limits();
             let stopped = stopped(stopping.clone());

@@ -110,7 +110,7 @@ pub(crate) struct Traces {
     pub(crate) otlp: Option<String>,
 }
 
-/// How long a broadcast outlives its host.
+/// How long a broadcast outlives its host, and how long it is remembered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Broadcast {
@@ -118,6 +118,9 @@ pub(crate) struct Broadcast {
     pub(crate) grace: Duration,
     #[serde(with = "duration")]
     pub(crate) grace_orderly: Duration,
+    #[serde(with = "duration")]
+    pub(crate) history: Duration,
+    pub(crate) history_max: u32,
 }
 
 /// Video that is encoded again.
@@ -240,6 +243,8 @@ impl Default for Broadcast {
         Self {
             grace: Duration::from_secs(30),
             grace_orderly: Duration::from_secs(5),
+            history: Duration::from_secs(90 * 86_400),
+            history_max: 10_000,
         }
     }
 }

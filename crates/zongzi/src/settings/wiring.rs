@@ -1,5 +1,6 @@
 //! Sections of the settings as the parts they are for want them.
 
+use zongzi_control::chronicle::Keep;
 use zongzi_control::playback::{GateSettings, IssuerKey};
 use zongzi_http::cors::Origins;
 use zongzi_http::server::Limits as HttpLimits;
@@ -74,6 +75,16 @@ impl Playback {
                 .collect::<Result<_, _>>()?,
             end_expired: self.end_expired,
         })
+    }
+}
+
+impl Broadcast {
+    /// For the chronicle.
+    pub(crate) fn history(&self) -> Keep {
+        Keep {
+            span: self.history,
+            broadcasts: self.history_max,
+        }
     }
 }
 

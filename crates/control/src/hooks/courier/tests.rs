@@ -9,7 +9,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::events::{BroadcastId, Events, Kind, What};
+use crate::broadcast::BroadcastId;
+use crate::events::{Events, Kind, What};
 use crate::hooks::{Rules, Stats, Writer};
 use crate::store::Sqlite;
 use crate::{Control, Text};
@@ -124,9 +125,10 @@ impl Bench {
 }
 
 fn peak(viewers: u64) -> What {
+    let channel = "demo".parse().unwrap();
     What::ViewersPeak {
-        channel: "demo".parse().unwrap(),
-        broadcast: BroadcastId::random(),
+        broadcast: BroadcastId::new(&channel, Timestamp::from_unix_ms(7)),
+        channel,
         viewers,
     }
 }

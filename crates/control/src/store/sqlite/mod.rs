@@ -1,3 +1,4 @@
+mod broadcasts;
 mod changes;
 mod channels;
 mod failure;
@@ -19,7 +20,8 @@ use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use self::failure::Failure;
-use super::{Change, Counters, Error, NewKey, PlaybackKeyRow, Sequence, Store};
+use super::{BroadcastQuery, Change, Counters, Error, NewKey, PlaybackKeyRow, Sequence, Store};
+use crate::broadcast::{Broadcast, BroadcastId, EndReason};
 use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel};
 
 /// A store in one SQLite file, used by several processes at once: a server and the command line.
@@ -294,6 +296,35 @@ impl Store for Sqlite {
 
     async fn changes(&self, since: Sequence, limit: u32) -> Result<Vec<(Sequence, Change)>, Error> {
         self.run(move |connection| changes::since(connection, since, limit))
+            .await
+    }
+
+    async fn save_broadcasts(
+        &self,
+        broadcasts: Vec<Broadcast>,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.write(move |transaction| broadcasts::save(transaction, &broadcasts, now))
+            .await
+    }
+
+    async fn broadcasts(&self, query: BroadcastQuery, limit: u32) -> Result<Vec<Broadcast>, Error> {
+        self.run(move |connection| broadcasts::list(connection, &query, limit))
+            .await
+    }
+
+    async fn broadcast(&self, id: BroadcastId) -> Result<Option<Broadcast>, Error> {
+        self.run(move |connection| broadcasts::one(connection, &id))
+            .await
+    }
+
+    async fn close_broadcasts(&self, reason: EndReason) -> Result<usize, Error> {
+        self.write(move |transaction| broadcasts::close(transaction, reason))
+            .await
+    }
+
+    async fn forget_broadcasts(&self, before: Option<Timestamp>, most: u32) -> Result<(), Error> {
+        self.write(move |transaction| broadcasts::forget(transaction, before, most))
             .await
     }
 

@@ -72,6 +72,25 @@ pub(super) const MIGRATIONS: &[&str] = &[
         error TEXT
     ) STRICT;
     CREATE INDEX hook_delivery_to_post ON hook_delivery (hook, next_ms, sequence);",
+    // 5: the history of broadcasts, which outlives their channels.
+    "CREATE TABLE broadcast (
+        id TEXT PRIMARY KEY,
+        channel TEXT NOT NULL,
+        started_ms INTEGER NOT NULL,
+        ended_ms INTEGER,
+        reason TEXT,
+        seen_ms INTEGER NOT NULL,
+        interruptions INTEGER NOT NULL,
+        bytes INTEGER NOT NULL,
+        video_frames INTEGER NOT NULL,
+        audio_frames INTEGER NOT NULL,
+        average_bitrate_bps INTEGER,
+        viewers_peak INTEGER NOT NULL,
+        viewers_unique INTEGER NOT NULL,
+        details TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX broadcast_of_channel ON broadcast (channel, id);
+    CREATE INDEX broadcast_by_end ON broadcast (ended_ms);",
 ];
 
 /// The schema that this program writes.

@@ -75,6 +75,7 @@ impl Worker {
                 }
                 Event::Connected { sender } => {
                     viewer.connect(now.at, sender);
+                    viewer.note();
                     if let Some(reached) = viewer.join.reached {
                         let took = now.at.saturating_duration_since(reached);
                         self.counters.times.dtls.observe(took);
@@ -177,9 +178,11 @@ impl Worker {
         }
         self.swept = now.at;
         for key in self.viewers.keys() {
-            let Some(session) = self.viewers.get(key).map(|viewer| &viewer.session) else {
+            let Some(viewer) = self.viewers.get(key) else {
                 continue;
             };
+            viewer.note();
+            let session = &viewer.session;
             if session.is_over() {
                 // Its end was told, and the message found the queue full.
                 self.close(key, Closed::Left);

@@ -2,7 +2,9 @@
 
 mod authority;
 mod channels;
+mod connected;
 mod entrance;
+mod history;
 mod hosts;
 mod keys;
 mod news;
@@ -13,7 +15,9 @@ mod viewers;
 
 pub(super) use authority::Authority;
 pub(super) use channels::{Catalog, Programme};
+pub(super) use connected::Connected;
 pub(super) use entrance::Entrance;
+pub(super) use history::{History, open as open_history};
 pub(super) use hosts::Backstage;
 pub(super) use keys::Door;
 pub(super) use news::News;

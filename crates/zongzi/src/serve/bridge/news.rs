@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
-use zongzi_control::events::{BroadcastId, Events, Host, What};
+use zongzi_control::broadcast::BroadcastId;
+use zongzi_control::events::{Events, Host, What};
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 use zongzi_relay::advice::Language;
-use zongzi_relay::hub::{self, Event, Hub};
+use zongzi_relay::hub::{self, Event, Hub, Status};
 
 /// Makes events of what happens in the hub.
 pub(crate) struct News {
@@ -79,8 +80,10 @@ impl News {
     fn happened(&mut self, event: Event) {
         let channel = event.channel;
         match event.what {
-            hub::What::Started => self.started(channel),
-            hub::What::Ended(reason) => self.ended(channel, reason.code()),
+            hub::What::Started => self.started(&event.status),
+            hub::What::Ended(reason) => {
+                self.ended(channel, reason.code(), event.status.audience.peak);
+            }
             what => {
                 let Some(broadcast) = self.live.get(&channel).map(|run| run.id.clone()) else {
                     return;
@@ -88,7 +91,7 @@ impl News {
                 let what = match what {
                     hub::What::Interrupted => What::BroadcastInterrupted { channel, broadcast },
                     hub::What::Resumed => What::BroadcastResumed {
-                        host: self.host(&channel),
+                        host: host(&event.status),
                         channel,
                         broadcast,
                     },
@@ -114,38 +117,37 @@ impl News {
         }
     }
 
-    fn started(&mut self, channel: ChannelName) {
-        let id = BroadcastId::random();
+    fn started(&mut self, status: &Status) {
+        let Some(started) = status.since.map(Timestamp::from) else {
+            return;
+        };
+        let channel = status.channel.clone();
+        let id = BroadcastId::new(&channel, started);
         let run = Run {
             id: id.clone(),
-            started: SystemTime::now().into(),
+            started,
             peak: 0,
             told: 0,
             told_at: None,
         };
         self.live.insert(channel.clone(), run);
         self.events.emit(What::BroadcastStarted {
-            host: self.host(&channel),
+            host: host(status),
             channel,
             broadcast: id,
         });
     }
 
-    fn ended(&mut self, channel: ChannelName, reason: &'static str) {
+    fn ended(&mut self, channel: ChannelName, reason: &'static str, peak: u64) {
         let Some(run) = self.live.remove(&channel) else {
             return;
         };
-        // The hub keeps the number until the next broadcast, or forgets the channel.
-        let last = self
-            .hub
-            .status(&channel)
-            .map_or(0, |status| status.audience.peak);
         self.events.emit(What::BroadcastEnded {
             channel,
             broadcast: run.id,
             reason,
             started: run.started,
-            viewers_peak: last.max(run.peak),
+            viewers_peak: peak.max(run.peak),
         });
     }
 
@@ -168,33 +170,28 @@ impl News {
     /// Some of the hub's events were missed: begins and ends what they told of.
     fn catch_up(&mut self, lost: u64) {
         tracing::warn!(lost, "too much happened at once, some events are not told");
-        let present: Vec<_> = self
-            .hub
-            .live()
-            .into_iter()
-            .map(|status| status.channel)
-            .collect();
+        let present = self.hub.live();
         let mut gone: Vec<_> = self.live.keys().cloned().collect();
-        gone.retain(|channel| !present.contains(channel));
+        gone.retain(|channel| present.iter().all(|status| status.channel != *channel));
         for channel in gone {
-            self.ended(channel, "unknown");
+            self.ended(channel, "unknown", 0);
         }
-        for channel in present {
-            if !self.live.contains_key(&channel) {
-                self.started(channel);
+        for status in &present {
+            if !self.live.contains_key(&status.channel) {
+                self.started(status);
             }
         }
     }
+}
 
-    fn host(&self, channel: &ChannelName) -> Option<Host> {
-        let host = self.hub.status(channel)?.host?;
-        Some(Host {
-            key: host.key_id,
-            protocol: host.protocol,
-            peer: host.peer.ip().to_canonical(),
-            client: host.client,
-        })
-    }
+fn host(status: &Status) -> Option<Host> {
+    let host = status.host.as_ref()?;
+    Some(Host {
+        key: host.key_id.clone(),
+        protocol: host.protocol,
+        peer: host.peer.ip().to_canonical(),
+        client: host.client.clone(),
+    })
 }
 
 impl Run {
@@ -220,8 +217,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_crowd_that_grows_is_told_at_once_and_then_once_a_minute() {
         let mut run = Run {
-            id: BroadcastId::random(),
-            started: SystemTime::now().into(),
+            id: BroadcastId::new(&"demo".parse().unwrap(), Timestamp::MAX),
+            started: Timestamp::MAX,
             peak: 0,
             told: 0,
             told_at: None,

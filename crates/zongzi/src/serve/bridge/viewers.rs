@@ -84,7 +84,7 @@ impl Sessions for Viewers {
         let local = offer.connection.map(|connection| connection.local);
         let answer = self
             .whep
-            .create(broadcast, &audience, &offer.sdp, local, pass, asked)
+            .create(broadcast, &audience, &offer.sdp, None, local, pass, asked)
             .map_err(refusal)?;
         let session: SessionId = answer
             .session_id
@@ -139,6 +139,14 @@ fn refusal(error: Error) -> Refusal {
         Error::Sdp(_) => Refusal::BadSdp(words),
         Error::Full => Refusal::Full(wait, FULL.into()),
         Error::Bandwidth => Refusal::Full(wait, BANDWIDTH.into()),
+        Error::BroadcastFull(most) => Refusal::Full(
+            wait,
+            format!(
+                "this channel takes {most} viewers at a time, and they are all there; try again after the time in \
+                 Retry-After"
+            )
+            .into(),
+        ),
         Error::Busy => Refusal::Full(wait, BUSY.into()),
         Error::NoSession => Refusal::UnknownSession,
         Error::TooManyRestarts => Refusal::Forbidden(words),

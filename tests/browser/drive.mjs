@@ -1,5 +1,5 @@
 // Drives Chromium for the whole-system tests: reads one JSON command a line, answers each with one JSON line.
-// tests/src/browser.rs is the other end. Commands: open, state, eval, report, screenshot, click, close.
+// tests/src/browser.rs is the other end. Commands: open, state, eval, report, requests, screenshot, click.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -39,6 +39,10 @@ const complaints = [];
 page.on("pageerror", (error) => complaints.push(error.message));
 page.on("console", (message) => { if (message.type() === "error") complaints.push(message.text()); });
 
+/** Every request of the page: method, address, and what it says it came from. @type {string[]} */
+const requests = [];
+page.on("request", (request) => requests.push([request.method(), request.url(), request.headers().referer ?? ""].join(" ").trim()));
+
 const commands = {
   async open({ url }) {
     const response = await page.goto(url, { waitUntil: "commit" });
@@ -50,6 +54,7 @@ const commands = {
   })`).then((state) => ({ ...state, complaints })),
   eval: ({ script }) => evaluate(script),
   report: () => evaluate("window.__reader.report()"),
+  requests: () => requests,
   async screenshot({ path }) {
     await page.screenshot({ path });
     return {};

@@ -197,6 +197,12 @@ impl Browser {
         serde_json::from_value(answer).expect("reader.js gives a report")
     }
 
+    /// What the page has asked for since the start, also in vain: method, address, and the referrer where one was sent.
+    pub fn requests(&mut self) -> Vec<String> {
+        let answer = self.ask(&json!({"command": "requests"}));
+        serde_json::from_value(answer).expect("drive.mjs gives a list")
+    }
+
     /// Saves what the page looks like (PNG).
     pub fn screenshot(&mut self, path: &Path) {
         self.ask(&json!({"command": "screenshot", "path": path}));

@@ -140,11 +140,14 @@ fn a_publish_and_a_join_are_traced_step_by_step() {
     assert_eq!(names(&steps), ["POST", "ICE", "DTLS", "first packet"]);
     one_behind_the_other(&root, &steps);
     assert!(root["attributes"].to_string().contains("demo"), "{root}");
-    assert!(
-        server
-            .metrics()
-            .contains("zongzi_traces_total{result=\"sent\"}")
-    );
+    // Of each of them the collector's answer has come.
+    wait::until("three traces to be counted", SOON, || {
+        (server.metric_of("zongzi_traces_total", "result=\"sent\"") >= 3.0).then_some(())
+    });
+    for result in ["failed", "dropped"] {
+        let label = format!("result=\"{result}\"");
+        assert_eq!(server.metric_of("zongzi_traces_total", &label), 0.0);
+    }
 }
 
 fn names(steps: &[Span]) -> Vec<&str> {

@@ -8,7 +8,10 @@ use zongzi_media::h264::{NalUnit, SliceType, slice_type};
 use zongzi_media::{Codec, Frame, MediaTime, Track, TrackId, aac, h264};
 
 use crate::hub::Media;
-use crate::rendition::{Fate, InOrderRendition};
+use crate::rendition::{
+    AudioRendition, DeliverVideo, Fate, GiveWay, InOrderRendition, Rate, Renditions, Unplayable,
+    VideoRendition,
+};
 
 pub(crate) const OBS_STOCK: &[u8] = include_bytes!("../tests/fixtures/obs29-stock-360p30-cut.flv");
 pub(crate) const OBS_BASELINE: &[u8] =
@@ -116,6 +119,31 @@ pub(crate) enum Picture {
 
 /// Third byte of an [`Picture::Orphan`]'s slice.
 const ORPHAN: u8 = 0x77;
+
+/// Opens what a test gives for sound, picks pictures by [`InOrder`], and encodes no video.
+pub(crate) struct Sound<F>(pub(crate) F);
+
+impl<F> Renditions for Sound<F>
+where
+    F: Fn() -> Result<Box<dyn AudioRendition>, Unplayable> + Send + Sync + 'static,
+{
+    fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
+        Box::<InOrder>::default()
+    }
+
+    fn reencode(
+        &self,
+        _: &h264::Config,
+        _: Option<Rate>,
+        _: DeliverVideo,
+    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
+        Err(GiveWay::NoPlace)
+    }
+
+    fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
+        (self.0)()
+    }
+}
 
 /// Picks pictures by their slice type alone.
 #[derive(Debug, Default)]

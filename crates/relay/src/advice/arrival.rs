@@ -6,6 +6,7 @@ use zongzi_media::MediaTime;
 
 use super::Advisory;
 use super::ring::Ring;
+use super::stamps::{Stamps, Step};
 use super::verdict::Verdict;
 
 /// The arrival of one track's frames, and the silence of all.
@@ -15,7 +16,9 @@ use super::verdict::Verdict;
 #[derive(Debug, Default)]
 pub(super) struct Arrival {
     first: Option<(Instant, MediaTime)>,
-    last: Option<(Instant, MediaTime)>,
+    stamps: Stamps,
+    /// When the newest frame of the measured track came.
+    came: Option<Instant>,
     /// When a frame of any track came last.
     heard: Option<Instant>,
     /// Least lateness in the window that fills, in microseconds.
@@ -36,9 +39,9 @@ impl Arrival {
 
     /// A frame of the track that is measured.
     pub(super) fn push(&mut self, now: Instant, time: MediaTime) {
-        let before = self.last.replace((now, time));
-        let step = before.map_or(0, |(_, before)| time.micros_since(before));
-        if !(0..=STEP_MAX).contains(&step) {
+        let before = self.came.replace(now);
+        let step = self.stamps.push(time);
+        if step == Step::Jump {
             self.first = None;
             self.least = None;
             self.windows = Ring::default();
@@ -52,8 +55,13 @@ impl Arrival {
             .newest_first()
             .take(USUAL_WINDOWS)
             .fold(*least, i64::min);
-        let gap = before.map_or(0, |(came, _)| micros(now.saturating_duration_since(came)));
-        self.stalled |= gap - step > GAP_MAX || lateness - usual > LATE_MAX;
+        let gap = match (before, step) {
+            (Some(before), Step::On(step)) => {
+                micros(now.saturating_duration_since(before)) - i64::from(step)
+            }
+            _ => 0,
+        };
+        self.stalled |= gap > GAP_MAX || lateness - usual > LATE_MAX;
     }
 
     /// To be called once a second. `ours`: it was this server that was late, not the host.
@@ -113,8 +121,6 @@ fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Longer steps of the stamps, and those back, are jumps; in microseconds.
-const STEP_MAX: i64 = 5_000_000;
 /// A frame that comes so much later after the one before than their stamps are apart, in microseconds: viewers see a
 /// freeze.
 const GAP_MAX: i64 = 500_000;
@@ -149,6 +155,11 @@ mod tests {
 
     /// A host for `seconds`, 25 frames each: `came` says when the frame stamped so comes, in milliseconds.
     fn of(seconds: u64, came: impl Fn(u64) -> u64) -> Arrival {
+        stamped(seconds, came, |stamp| i64::try_from(stamp).unwrap())
+    }
+
+    /// The same of a host whose clock goes as `clock` says.
+    fn stamped(seconds: u64, came: impl Fn(u64) -> u64, clock: impl Fn(u64) -> i64) -> Arrival {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
         let mut arrival = Arrival::default();
@@ -160,10 +171,7 @@ mod tests {
                 second += 1_000;
             }
             arrival.heard(at(now));
-            arrival.push(
-                at(now),
-                MediaTime::from_millis(i64::try_from(stamp).unwrap()),
-            );
+            arrival.push(at(now), MediaTime::from_millis(clock(stamp)));
         }
         arrival
     }
@@ -192,6 +200,9 @@ mod tests {
             Verdict::Found(Advisory::UploadStalls)
         );
         assert_eq!(of(120, bursts).stalls(), Verdict::Fine);
+        // A freeze of three quarters of a second is one, though nothing is a second late.
+        let short = of(30, |stamp| stamp.next_multiple_of(800));
+        assert_eq!(short.stalls(), Verdict::Found(Advisory::UploadStalls));
         // Once is nothing.
         let once = |stamp: u64| {
             if stamp < 20_000 {
@@ -218,6 +229,26 @@ mod tests {
             }
             assert_eq!(arrival.stalls(), expected);
         }
+    }
+
+    #[test]
+    fn a_clock_that_jumps_is_no_stall_and_no_drift() {
+        for jump in [3_600_000, -3_600_000] {
+            let clock = |stamp: u64| {
+                let stamp = i64::try_from(stamp).unwrap();
+                stamp + if stamp / 20_000 % 2 == 1 { jump } else { 0 }
+            };
+            let jumpy = stamped(60, |stamp| stamp, clock);
+            assert_eq!(jumpy.stalls(), Verdict::Fine, "{jump}");
+            assert_eq!(jumpy.drift(), Verdict::Unknown, "{jump}");
+        }
+    }
+
+    #[test]
+    fn another_way_through_the_network_is_no_drift() {
+        let longer = of(100, |stamp| stamp + if stamp < 50_000 { 0 } else { 300 });
+        assert_eq!(longer.drift(), Verdict::Unknown);
+        assert_eq!(longer.stalls(), Verdict::Fine);
     }
 
     #[test]

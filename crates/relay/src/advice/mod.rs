@@ -13,6 +13,7 @@ mod config;
 mod judge;
 mod pictures;
 mod ring;
+mod stamps;
 mod verdict;
 mod words;
 

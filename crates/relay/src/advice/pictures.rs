@@ -6,12 +6,13 @@ use zongzi_media::{Frame, MediaTime};
 
 use super::Advisory;
 use super::ring::Ring;
+use super::stamps::{Stamps, Step};
 use super::verdict::Verdict;
 
 /// The pictures of one host, as its encoder stamped them.
 #[derive(Debug, Default)]
 pub(super) struct Pictures {
-    last: Option<MediaTime>,
+    stamps: Stamps,
     /// The second that fills.
     second: Second,
     /// Where it began.
@@ -36,16 +37,13 @@ struct Second {
 
 impl Pictures {
     pub(super) fn push(&mut self, frame: &Frame) {
-        let step = self.last.map(|last| frame.dts.micros_since(last));
-        self.last = Some(frame.dts);
-        match step {
-            Some(step) if !(0..=STEP_MAX).contains(&step) => {
-                // The clock has jumped: what spans the jump says nothing.
+        match self.stamps.push(frame.dts) {
+            Step::First => {}
+            Step::On(step) => self.step(step),
+            Step::Jump => {
                 self.began = None;
                 self.keyframe = None;
             }
-            Some(step) => self.step(u32::try_from(step).unwrap_or(u32::MAX)),
-            None => {}
         }
         let began = *self.began.get_or_insert_with(|| {
             self.second = Second::default();
@@ -85,7 +83,7 @@ impl Pictures {
     }
 
     pub(super) fn long_groups(&self) -> Verdict {
-        let open = match (self.keyframe, self.last) {
+        let open = match (self.keyframe, self.stamps.last()) {
             (Some(keyframe), Some(last)) => last.saturating_since(keyframe),
             _ => Duration::ZERO,
         };
@@ -199,8 +197,6 @@ fn known(fine: bool) -> Verdict {
 
 /// In microseconds.
 const SECOND: i64 = 1_000_000;
-/// Longer steps, and those back, are jumps; in microseconds.
-const STEP_MAX: i64 = 5_000_000;
 /// What is remembered of rates.
 const SECONDS: usize = 30;
 /// Rates of pictures are taken over so many seconds.
@@ -308,8 +304,18 @@ mod tests {
 
     #[test]
     fn a_jump_of_the_clock_is_no_long_group_and_no_gap() {
-        let times = even(900).chain(even(900).map(|millis| millis + 4_000_000));
-        assert_eq!(all(&of(times, 60, |_| 10_000)), [Verdict::Fine; 6]);
+        for jump in [4_000_000, -3_000] {
+            // Long after it, and while what came before it still counts.
+            for after in [900, 60] {
+                let times = even(1_200).chain(even(after).map(|millis| 40_000 + jump + millis));
+                let judged = all(&of(times, 60, |_| 10_000));
+                assert_eq!(
+                    judged,
+                    [Verdict::Fine; 6],
+                    "{jump}, {after} pictures after it"
+                );
+            }
+        }
     }
 
     #[test]
@@ -335,11 +341,38 @@ mod tests {
             Verdict::Found(Advisory::BitrateSwing { mean, peak })
         );
         assert_eq!(heaps.bitrate(), Verdict::Fine);
+        // The same of so few bits that they hurt no link.
+        let small = of(even(1_200), 60, |millis| {
+            if millis / 1_000 % 10 == 0 { 8_000 } else { 800 }
+        });
+        assert_eq!(small.swing(), Verdict::Fine);
         // A keyframe every 8 s that is as large as a second of pictures is none.
         let keyframes = of(even(1_200), 250, |millis| {
             if millis % 8_333 < 30 { 300_000 } else { 10_000 }
         });
         assert_eq!(keyframes.swing(), Verdict::Fine);
+    }
+
+    #[test]
+    fn sound_counts_for_the_bit_rate() {
+        let mut pictures = Pictures::default();
+        for millis in even(1_200) {
+            let time = MediaTime::from_millis(millis);
+            let frame = Frame {
+                track: TrackId::VIDEO,
+                dts: time,
+                pts: time,
+                keyframe: false,
+                payload: Bytes::from_static(&[0; 30_000]),
+            };
+            pictures.push(&frame);
+            pictures.sound(10_000);
+        }
+        let kilobits = 9_600;
+        assert_eq!(
+            pictures.bitrate(),
+            Verdict::Found(Advisory::HighBitrate { kilobits })
+        );
     }
 
     #[test]
@@ -354,6 +387,17 @@ mod tests {
             Verdict::Found(Advisory::DroppedFrames { percent: 8..=11 })
         ));
         assert_eq!(gaps.low_rate(), Verdict::Fine);
+        // Four of ten in a row: so few are left that movement is jerky, but for another reason.
+        let holes = of(
+            even(1_200).filter(|millis| millis / 33 % 10 > 3),
+            60,
+            |_| 10_000,
+        );
+        assert!(matches!(
+            holes.dropped(),
+            Verdict::Found(Advisory::DroppedFrames { percent: 38..=42 })
+        ));
+        assert_eq!(holes.low_rate(), Verdict::Fine);
         let slow = of((0..400).map(|number| number * 100), 60, |_| 10_000);
         assert_eq!(slow.dropped(), Verdict::Fine);
         assert_eq!(

@@ -66,3 +66,28 @@ impl Said {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_back_while_it_is_calm_begins_the_calm_anew() {
+        let start = Instant::now();
+        let calm = Duration::from_secs(10);
+        for again in [Verdict::Found(Advisory::BFrames), Verdict::Unknown] {
+            let mut said = Said::default();
+            let mut hear =
+                |second, verdict| said.hear(start + Duration::from_secs(second), verdict, calm);
+            let raised = hear(0, Verdict::Found(Advisory::BFrames));
+            assert_eq!(raised, Some(Change::Raised(Advisory::BFrames)));
+            assert_eq!(hear(1, Verdict::Fine), None);
+            assert_eq!(hear(8, again), None);
+            for second in 9..19 {
+                assert_eq!(hear(second, Verdict::Fine), None, "{again:?} {second}");
+            }
+            let cleared = hear(19, Verdict::Fine);
+            assert_eq!(cleared, Some(Change::Cleared(Advisory::BFrames)));
+        }
+    }
+}

@@ -4,15 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use tokio::time::{advance, timeout};
-use zongzi_media::{Frame, aac, h264};
+use zongzi_media::Frame;
 
 use super::*;
-use crate::fixture::{InOrder, Picture, aac_track, h264_track, picture, sound};
+use crate::fixture::{Picture, Sound, aac_track, h264_track, picture, sound};
 use crate::packetize::BatchKind;
-use crate::rendition::{
-    AudioRendition, DeliverVideo, GiveWay, InOrderRendition, Rate, RenditionError, Unplayable,
-    VideoRendition,
-};
+use crate::rendition::{AudioRendition, RenditionError};
 use crate::shard::FromHub;
 
 /// Keeps what shards got; `open` is the room that is left in their queue.
@@ -50,27 +47,6 @@ impl Shards {
     }
 }
 
-struct Copies;
-
-impl Renditions for Copies {
-    fn reencode(
-        &self,
-        _: &h264::Config,
-        _: Option<Rate>,
-        _: DeliverVideo,
-    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
-        Err(GiveWay::NoPlace)
-    }
-
-    fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
-        Box::<InOrder>::default()
-    }
-
-    fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
-        Ok(Box::new(Copy))
-    }
-}
-
 struct Copy;
 
 impl AudioRendition for Copy {
@@ -88,7 +64,13 @@ fn hub(change: impl FnOnce(&mut Config)) -> (Hub, Arc<Shards>) {
     let shards = Arc::new(Shards::default());
     let link: Arc<dyn ShardLink> = Arc::clone(&shards) as _;
     (
-        Hub::new(config, now(), link, Arc::new(Copies)).unwrap(),
+        Hub::new(
+            config,
+            now(),
+            link,
+            Arc::new(Sound(|| Ok(Box::new(Copy) as _))),
+        )
+        .unwrap(),
         shards,
     )
 }

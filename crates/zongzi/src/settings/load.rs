@@ -88,8 +88,10 @@ fn lay_over(table: &mut Table, place: &str, key: &str, text: &str) -> Result<(),
         .ok()
         .and_then(|mut t| t.remove("value"));
     let as_text = Value::String(text.to_owned());
+    let mut of_list = None;
     let mut message = String::new();
     for value in parsed.into_iter().chain([as_text]) {
+        let is_list = value.is_array();
         let mut attempt = table.clone();
         set(&mut attempt, key, value).map_err(blame)?;
         match typed(&attempt) {
@@ -97,10 +99,12 @@ fn lay_over(table: &mut Table, place: &str, key: &str, text: &str) -> Result<(),
                 *table = attempt;
                 return Ok(());
             }
+            Err(error) if is_list => of_list = Some(error),
             Err(error) => message = error,
         }
     }
-    Err(blame(message))
+    // What is wrong with a list is not that the same as text is none.
+    Err(blame(of_list.unwrap_or(message)))
 }
 
 fn set(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
@@ -252,6 +256,23 @@ mod tests {
             (
                 with_file("", &env("ZONGZI__BROADCAST__GRACE", "soon")),
                 "like \"30s\"",
+            ),
+            (
+                with_file("", &env("ZONGZI__MEDIA__PUBLIC_IPS", "192.0.2.1")),
+                "ZONGZI__MEDIA__PUBLIC_IPS: media.public_ips: invalid type: string \"192.0.2.1\", expected a list; write \
+                 each value in quotes and brackets around them, like [\"one\", \"other\"]",
+            ),
+            (
+                with_file("", &env("ZONGZI__HTTP__CORS_ORIGINS", "[https://a.example]")),
+                "like [\"one\", \"other\"]",
+            ),
+            (
+                with_file("", &env("ZONGZI__MEDIA__PUBLIC_IPS", "[\"here\"]")),
+                "media.public_ips[0]: invalid IP address",
+            ),
+            (
+                with_file("[hooks]\nallow = \"10.0.0.0/8\"\n", &none),
+                "line 2 (allow = \"10.0.0.0/8\"): invalid type: string \"10.0.0.0/8\", expected a list; write",
             ),
             (
                 with_file("", &env("ZONGZI__RTMP", "x")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zongzi_control::hooks::{Fallback, Network, Url};
 
-use super::values::duration;
+use super::values::{duration, list};
 
 /// All settings. Field for field what `config/zongzi.toml` has; a test compares the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -69,6 +69,7 @@ pub(crate) struct Rtmp {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
+    #[serde(deserialize_with = "list::deserialize")]
     pub(crate) cors_origins: Vec<String>,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_ip: usize,
@@ -79,6 +80,7 @@ pub(crate) struct Http {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Media {
     pub(crate) listen: SocketAddr,
+    #[serde(deserialize_with = "list::deserialize")]
     pub(crate) public_ips: Vec<IpAddr>,
     /// Threads that send; 0 is one for each core.
     pub(crate) shards: usize,
@@ -136,6 +138,7 @@ pub(crate) struct Transcode {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Playback {
     /// Files with the public keys of others who may make playback tokens.
+    #[serde(deserialize_with = "list::deserialize")]
     pub(crate) public_keys: Vec<PathBuf>,
     pub(crate) end_expired: bool,
 }
@@ -145,6 +148,7 @@ pub(crate) struct Playback {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Hooks {
     pub(crate) allow_private: bool,
+    #[serde(deserialize_with = "list::deserialize")]
     pub(crate) allow: Vec<Network>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) ca_file: Option<PathBuf>,

@@ -22,3 +22,37 @@ pub(super) mod duration {
         })
     }
 }
+
+/// Lists, each value a text.
+pub(super) mod list {
+    use std::fmt;
+    use std::marker::PhantomData;
+
+    use serde::{Deserialize, Deserializer, de};
+
+    pub(in crate::settings) fn deserialize<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+    where
+        D: Deserializer<'de>,
+        T: Deserialize<'de>,
+    {
+        deserializer.deserialize_seq(Values(PhantomData))
+    }
+
+    struct Values<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> de::Visitor<'de> for Values<T> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(r#"a list; write each value in quotes and brackets around them, like ["one", "other"]"#)
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut values: A) -> Result<Vec<T>, A::Error> {
+            let mut list = Vec::new();
+            while let Some(value) = values.next_element()? {
+                list.push(value);
+            }
+            Ok(list)
+        }
+    }
+}

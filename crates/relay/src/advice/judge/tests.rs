@@ -1,7 +1,7 @@
 //! Advice in virtual time, on hosts made up here and on captures of OBS.
 
 use bytes::Bytes;
-use zongzi_media::{MediaTime, TrackId};
+use zongzi_media::{MediaTime, TrackId, aac};
 
 use super::*;
 use crate::fixture;
@@ -10,7 +10,11 @@ struct Rig {
     advice: Advice,
     now: Instant,
     stamp: i64,
+    /// Pictures from keyframe to keyframe.
+    group: i64,
     video: Codec,
+    audio: Option<Codec>,
+    playable: bool,
     reorders: bool,
     mended: bool,
     joinable: bool,
@@ -23,6 +27,9 @@ impl Rig {
             advice: Advice::default(),
             now: Instant::now(),
             stamp: 0,
+            group: 60,
+            audio: None,
+            playable: true,
             video: Codec::H264(fixture::h264_config(fixture::OBS_STOCK)),
             reorders: false,
             mended: true,
@@ -34,8 +41,8 @@ impl Rig {
     fn judge(&mut self) {
         let situation = Situation {
             video: Some(&self.video),
-            audio: None,
-            playable: true,
+            audio: self.audio.as_ref(),
+            playable: self.playable,
             reorders: self.reorders,
             mended: self.mended,
             joinable: self.joinable,
@@ -51,14 +58,23 @@ impl Rig {
             track: TrackId::VIDEO,
             dts: time,
             pts: time,
-            keyframe: self.stamp % 60 == 0,
+            keyframe: self.stamp % self.group == 0,
             payload: Bytes::from_static(&[0; 8_000]),
         };
         self.advice.frame(self.now, Kind::Video, &frame, true);
         self.stamp += 1;
     }
 
-    /// Thirty pictures a second, a keyframe every two.
+    /// Nothing comes, and the clock goes on.
+    fn silence(&mut self, seconds: u32) -> Vec<Change> {
+        for _ in 0..seconds {
+            self.now += SECOND;
+            self.judge();
+        }
+        std::mem::take(&mut self.said)
+    }
+
+    /// Thirty pictures a second.
     fn run(&mut self, seconds: i64) -> Vec<Change> {
         for _ in 0..seconds * 30 {
             self.picture();
@@ -95,6 +111,58 @@ fn no_keyframe_is_told_after_a_moment_and_taken_back_at_once() {
     assert_eq!(rig.run(2), [Change::Raised(Advisory::NoKeyframe)]);
     rig.joinable = true;
     assert_eq!(rig.run(2), [Change::Cleared(Advisory::NoKeyframe)]);
+}
+
+#[test]
+fn no_keyframe_is_told_only_of_pictures_that_come_and_could_be_played() {
+    let mut rig = Rig::new();
+    rig.joinable = false;
+    rig.run(2);
+    // The host's network rests: that is told, and what it sends then is looked at anew.
+    let stalls = [Change::Raised(Advisory::UploadStalls)];
+    assert_eq!(rig.silence(6), stalls);
+    assert_eq!(rig.run(3), []);
+    assert_eq!(rig.run(2), [Change::Raised(Advisory::NoKeyframe)]);
+    let mut rig = Rig::new();
+    (rig.joinable, rig.playable) = (false, false);
+    assert_eq!(rig.run(10), []);
+}
+
+#[test]
+fn what_the_tracks_say_is_told_and_taken_back_at_once() {
+    let mut rig = Rig::new();
+    let good = rig.video.clone();
+    let Codec::H264(config) = &mut rig.video else {
+        unreachable!()
+    };
+    config.parsed.as_mut().unwrap().progressive = false;
+    config.parsed.as_mut().unwrap().level = 52;
+    let telephone = Bytes::from_static(&[0x14, 0x10]);
+    rig.audio = Some(Codec::Aac(aac::Config::parse(&telephone).unwrap()));
+    let (profile, level) = ("High", 52);
+    let hertz = 16_000;
+    let all = [
+        Advisory::Profile { profile, level },
+        Advisory::Interlaced,
+        Advisory::LowAudioRate { hertz },
+    ];
+    assert_eq!(rig.run(2), all.map(Change::Raised));
+    (rig.video, rig.audio) = (good, None);
+    assert_eq!(rig.run(2), all.map(Change::Cleared));
+}
+
+#[test]
+fn long_groups_cost_nothing_where_the_server_makes_its_own() {
+    let mut rig = Rig::new();
+    rig.group = 250;
+    let seconds = 5;
+    assert_eq!(
+        rig.run(7),
+        [Change::Raised(Advisory::LongGroups { seconds })]
+    );
+    let mut rig = Rig::new();
+    (rig.group, rig.reorders) = (250, true);
+    assert_eq!(rig.run(30), [Change::Raised(Advisory::BFrames)]);
 }
 
 #[test]

@@ -14,34 +14,10 @@ use zongzi_media::h264::{SliceType, slice_type};
 
 use super::*;
 use crate::fixture::{
-    self, Chance, InOrder, Picture, aac_track, h264_track, picture, prefixed, sound, with_seeds,
+    self, Chance, Picture, Sound, aac_track, h264_track, picture, prefixed, sound, with_seeds,
 };
 use crate::packetize::BatchKind;
-use crate::rendition::{
-    AudioRendition, DeliverVideo, GiveWay, InOrderRendition, VideoMade, VideoRendition,
-};
-
-/// Picks pictures by slice type; sound is never opened through it here.
-struct Picks;
-
-impl Renditions for Picks {
-    fn reencode(
-        &self,
-        _: &zongzi_media::h264::Config,
-        _: Option<Rate>,
-        _: DeliverVideo,
-    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
-        Err(GiveWay::NoPlace)
-    }
-
-    fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
-        Err(Unplayable::HeAac)
-    }
-
-    fn in_order(&self, _: &zongzi_media::h264::Config) -> Box<dyn InOrderRendition> {
-        Box::<InOrder>::default()
-    }
-}
+use crate::rendition::{GiveWay, VideoMade};
 
 struct Rig {
     core: Broadcast,
@@ -68,7 +44,8 @@ impl Rig {
             Duration::from_secs(30),
             Duration::from_secs(5),
             Bounds::default(),
-            Arc::new(Picks),
+            // Sound is never opened through it here.
+            Arc::new(Sound(|| Err(Unplayable::HeAac))),
         );
         Self {
             core,

@@ -3,11 +3,9 @@
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use bytes::Bytes;
-use zongzi_media::h264;
 
 use super::*;
-use crate::fixture::{InOrder, aac_track, sound};
-use crate::rendition::{DeliverVideo, GiveWay, InOrderRendition, Rate, VideoRendition};
+use crate::fixture::{Sound, aac_track, sound};
 
 /// Hands every frame on, after the test has let it.
 struct Gated {
@@ -38,6 +36,13 @@ impl AudioRendition for Gated {
 }
 
 impl Gated {
+    fn behind(gate: &Arc<Mutex<Receiver<()>>>) -> Box<dyn AudioRendition> {
+        Box::new(Self {
+            go: Arc::clone(gate),
+            restarted: false,
+        })
+    }
+
     fn wait(&self) {
         lock(&self.go).recv().unwrap();
     }
@@ -52,30 +57,6 @@ fn open_gate() -> Receiver<()> {
     open
 }
 
-struct Gate(Arc<Mutex<Receiver<()>>>);
-
-impl Renditions for Gate {
-    fn reencode(
-        &self,
-        _: &h264::Config,
-        _: Option<Rate>,
-        _: DeliverVideo,
-    ) -> Result<Box<dyn VideoRendition>, GiveWay> {
-        Err(GiveWay::NoPlace)
-    }
-
-    fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
-        Box::<InOrder>::default()
-    }
-
-    fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
-        Ok(Box::new(Gated {
-            go: Arc::clone(&self.0),
-            restarted: false,
-        }))
-    }
-}
-
 struct Rig {
     pool: Pool,
     go: SyncSender<()>,
@@ -84,7 +65,8 @@ struct Rig {
 impl Rig {
     fn new(threads: usize) -> Self {
         let (go, gate) = sync_channel(1_000);
-        let renditions = Arc::new(Gate(Arc::new(Mutex::new(gate))));
+        let gate = Arc::new(Mutex::new(gate));
+        let renditions = Arc::new(Sound(move || Ok(Gated::behind(&gate))));
         Self {
             pool: Pool::start(threads, renditions).unwrap(),
             go,
@@ -187,39 +169,14 @@ fn a_track_that_can_not_be_played_is_said_once_and_the_pool_works_on() {
 
 #[test]
 fn a_stuck_rendition_leaves_the_other_thread_to_others() {
+    // The first one opened waits for the gate; the others are free.
     let (go, gate) = sync_channel(10);
-    let gate = Arc::new(Mutex::new(gate));
-    /// The first one opened waits for the gate; the others are free.
-    struct Mixed(Arc<Mutex<Receiver<()>>>, AtomicBool);
-    impl Renditions for Mixed {
-        fn reencode(
-            &self,
-            _: &h264::Config,
-            _: Option<Rate>,
-            _: DeliverVideo,
-        ) -> Result<Box<dyn VideoRendition>, GiveWay> {
-            Err(GiveWay::NoPlace)
-        }
-
-        fn in_order(&self, _: &h264::Config) -> Box<dyn InOrderRendition> {
-            Box::<InOrder>::default()
-        }
-
-        fn opus(&self, _: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
-            if !self.1.swap(true, Ordering::SeqCst) {
-                return Ok(Box::new(Gated {
-                    go: Arc::clone(&self.0),
-                    restarted: false,
-                }));
-            }
-            let open = open_gate();
-            Ok(Box::new(Gated {
-                go: Arc::new(Mutex::new(open)),
-                restarted: false,
-            }))
-        }
-    }
-    let pool = Pool::start(2, Arc::new(Mixed(gate, AtomicBool::new(false)))).unwrap();
+    let first = Mutex::new(Some(gate));
+    let renditions = Sound(move || {
+        let gate = lock(&first).take().unwrap_or_else(open_gate);
+        Ok(Gated::behind(&Arc::new(Mutex::new(gate))))
+    });
+    let pool = Pool::start(2, Arc::new(renditions)).unwrap();
     let rig = Rig { pool, go };
     let (stuck, stuck_results) = rig.rendition();
     push(&stuck, 0, b"waits");

@@ -63,7 +63,7 @@ function refusal(status, why, everConnected) {
     case 401: case 403: return { state: "failed", text: LINK[why] ?? "private" };
     case 404: return { state: "failed", text: "no_channel" };
     case 406: return { state: "failed", text: "no_h264" };
-    case 429: case 503: return { state: "failed", text: "full" };
+    case 429: case 503: return { state: "failed", text: why === "channel-full" ? "channel_full" : "full" };
     default:
       if (status > 0 && status < 500) return { state: "failed", text: "error" };
       return { state: "reconnecting", text: everConnected ? "reconnecting" : "unanswered" };

@@ -290,13 +290,45 @@ fn assert_problem(response: &Response) {
 
 #[test]
 fn past_the_limit_of_viewers_a_player_waits_as_it_is_told_and_comes_in_by_itself() {
-    a_full_server_is_waited_for("limits.viewers", "1", "every place");
+    let server = Options::default().set("limits.viewers", "1").start();
+    a_free_place_is_waited_for(&server, "every place", "full");
 }
 
 #[test]
 fn past_the_limit_of_bits_a_player_waits_as_it_is_told_and_comes_in_by_itself() {
     // Room for one who waits for a host, counted at 3 Mb/s.
-    a_full_server_is_waited_for("limits.egress_bitrate", "5000000", "may send");
+    let server = Options::default()
+        .set("limits.egress_bitrate", "5000000")
+        .start();
+    a_free_place_is_waited_for(&server, "may send", "full");
+}
+
+#[test]
+fn past_the_limit_of_a_channel_a_player_says_so_and_comes_in_by_itself() {
+    let server = Server::start();
+    let settings = ["--max-viewers", "1", "--title", "Small room"];
+    server.command(&[&["channel", "set", "demo"][..], &settings].concat());
+    wait::until("the server follows", SOON, || {
+        (server.status("demo")["title"] == "Small room").then_some(())
+    });
+    server.command(&["channel", "create", "other"]);
+    a_free_place_is_waited_for(
+        &server,
+        "takes 1 viewers at a time, and they are all there",
+        "channel_full",
+    );
+    let other = http::request(
+        server.ready.http,
+        "POST",
+        "/whep/other",
+        &[("content-type", "application/sdp")],
+        OFFER,
+    );
+    assert_eq!(other.status, 201, "another channel has its own places");
+    server.command(&["channel", "set", "demo", "--max-viewers", "none"]);
+    wait::until("the limit is lifted", SOON, || {
+        (post(&server).status == 201).then_some(())
+    });
 }
 
 #[test]
@@ -333,14 +365,13 @@ fn post(server: &Server) -> Response {
     )
 }
 
-/// One session fills the server; a player comes, is told how it stands, comes back neither too early nor too late, and
+/// One session takes the only place; a player comes, is told how it stands, comes back neither too early nor too late, and
 /// gets in when the place is free.
-fn a_full_server_is_waited_for(limit: &str, value: &str, detail: &str) {
-    let server = Options::default().set(limit, value).start();
+fn a_free_place_is_waited_for(server: &Server, detail: &str, text: &str) {
     server.key("demo");
-    let first = post(&server);
+    let first = post(server);
     assert_eq!(first.status, 201, "{}", first.body);
-    let full = post(&server);
+    let full = post(server);
     assert_eq!(full.status, 503, "{}", full.body);
     assert!(full.body.contains(detail), "{}", full.body);
     assert_problem(&full);
@@ -352,7 +383,7 @@ fn a_full_server_is_waited_for(limit: &str, value: &str, detail: &str) {
 
     let mut browser = Browser::start();
     browser.open(&server.url("/watch/demo"));
-    let shown = browser.wait_shown("the words", SOON, |shown| shown.text == "full");
+    let shown = browser.wait_shown("the words", SOON, |shown| shown.text == text);
     let refused = Instant::now();
     assert_eq!(shown.sessions, 1, "{}", shown.words);
     assert!(shown.words.contains("Next try in"), "{}", shown.words);
@@ -364,5 +395,5 @@ fn a_full_server_is_waited_for(limit: &str, value: &str, detail: &str) {
     http::request(server.ready.http, "DELETE", location, &[], "");
     let shown = browser.wait_state("waiting", wait * 4);
     assert!(!shown.words.contains("Next try"), "{}", shown.words);
-    assert_eq!(post(&server).status, 503, "the player has the place");
+    assert_eq!(post(server).status, 503, "the player has the place");
 }

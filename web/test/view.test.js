@@ -28,6 +28,7 @@ test("who waits for his turn in a crowd is told so, once in he is not", () => {
   check({ crowd: true }, "connecting", "crowd");
   check({ crowd: true, everConnected: true }, "reconnecting", "reconnecting");
   check({ crowd: true, refused: 503 }, "failed", "full");
+  check({ refused: 503, why: "channel-full" }, "failed", "channel_full");
   check({ ...connected, crowd: true, picture: true }, "live", "live");
   check({ ...connected, crowd: true, status: { state: "waiting" } }, "waiting", "waiting");
 });

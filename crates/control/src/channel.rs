@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize, Serializer};
@@ -22,6 +23,10 @@ pub struct Channel {
     pub takeover: Takeover,
     /// Whether viewers need a playback token.
     pub private: bool,
+    /// Viewers at a time, those included who wait; null: as many as the server takes. Who is in stays in when it is
+    /// lowered.
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    pub max_viewers: Option<NonZeroU32>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
     pub created: Timestamp,
@@ -40,6 +45,8 @@ pub struct NewChannel {
     pub takeover: Takeover,
     /// Whether viewers need a playback token.
     pub private: bool,
+    /// Viewers at a time.
+    pub max_viewers: Option<NonZeroU32>,
 }
 
 /// What may be changed of a channel; `None` leaves it as it is.
@@ -51,6 +58,8 @@ pub struct ChannelPatch {
     pub takeover: Option<Takeover>,
     /// Whether viewers need a playback token from now on. Those who watch without one are cut off.
     pub private: Option<bool>,
+    /// Viewers at a time from now on; `Some(None)`: as many as the server takes.
+    pub max_viewers: Option<Option<NonZeroU32>>,
 }
 
 /// Who wins when a second host comes with a good key.

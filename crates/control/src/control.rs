@@ -66,6 +66,7 @@ impl<S: Store> Control<S> {
             title: Text::default(),
             takeover: Takeover::default(),
             private: false,
+            max_viewers: None,
         };
         let (new, secret) = self.mint(name, Text::default());
         let key = self.store.seed(channel, new, now()).await?;

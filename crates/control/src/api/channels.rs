@@ -1,3 +1,5 @@
+use std::num::NonZeroU32;
+
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -30,6 +32,10 @@ pub(super) struct NewBody {
     /// Whether viewers need a playback token.
     #[serde(default)]
     private: bool,
+    /// Viewers at a time; null: as many as the server takes.
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[serde(default)]
+    max_viewers: Option<NonZeroU32>,
 }
 
 /// What is to be changed; what is left out stays.
@@ -43,6 +49,10 @@ pub(super) struct PatchBody {
     takeover: Option<Takeover>,
     /// Whether viewers need a playback token from now on; those who watch without one are cut off within a second.
     private: Option<bool>,
+    /// Viewers at a time from now on; null: as many as the server takes.
+    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[serde(default, deserialize_with = "input::given")]
+    max_viewers: Option<Option<NonZeroU32>>,
 }
 
 #[utoipa::path(get, path = "/api/v1/channels", tag = "channels", params(Page), responses(
@@ -81,6 +91,7 @@ pub(super) async fn create<S: Store>(
         title: parse(&body.title)?,
         takeover: body.takeover,
         private: body.private,
+        max_viewers: body.max_viewers,
     };
     let channel = control.create_channel(new).await.map_err(problem)?;
     let location = [(
@@ -125,6 +136,7 @@ pub(super) async fn update<S: Store>(
         title: body.title.as_deref().map(parse).transpose()?,
         takeover: body.takeover,
         private: body.private,
+        max_viewers: body.max_viewers,
     };
     let channel = find(&control, &channel).await?;
     let version = bound_to(&headers, channel.created, channel.version)?;

@@ -5,7 +5,7 @@ use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
 use http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use zongzi_http::problem::{self, Kind};
 use zongzi_http::{Problem, Timestamp, body};
@@ -103,6 +103,13 @@ pub(super) async fn json<T: DeserializeOwned>(
         serde_json::error::Category::Data => INVALID.because(error.to_string()),
         _ => problem::BODY_UNREADABLE.because(format!("the body is not JSON: {error}")),
     })
+}
+
+/// Reads a field that may be null: `Some` says that it was there.
+pub(super) fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 /// The tag of a state. What was deleted and made again has another.

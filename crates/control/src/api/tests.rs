@@ -287,6 +287,30 @@ async fn a_channel_is_made_read_listed_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_channel_s_places_are_set_and_lifted_and_left_alone_by_other_changes() {
+    let bench = Bench::new().await;
+    let path = "/api/v1/channels/tea";
+    let body = json!({"name": "tea", "max_viewers": 50});
+    let (status, made) = bench.ask("POST", "/api/v1/channels", body).await;
+    assert_eq!((status, &made["max_viewers"]), (201, &json!(50)));
+    for (patch, status, places) in [
+        (json!({"title": "Tea house"}), 200, json!(50)),
+        (json!({"max_viewers": 2}), 200, json!(2)),
+        (json!({"max_viewers": 0}), 422, json!(2)),
+        (json!({"max_viewers": -1}), 422, json!(2)),
+        (json!({"max_viewers": null}), 200, json!(null)),
+    ] {
+        assert_eq!(
+            bench.ask("PATCH", path, patch.clone()).await.0,
+            status,
+            "{patch}"
+        );
+        let read = bench.ask("GET", path, Value::Null).await.1;
+        assert_eq!(read["max_viewers"], places, "{patch}");
+    }
+}
+
+#[tokio::test]
 async fn lists_are_read_page_by_page() {
     let bench = Bench::new().await;
     for name in ["a", "b"] {

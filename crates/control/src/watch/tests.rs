@@ -28,6 +28,7 @@ fn channel(name: &str) -> NewChannel {
         title: Text::default(),
         takeover: Takeover::Newest,
         private: false,
+        max_viewers: None,
     }
 }
 

@@ -23,6 +23,8 @@ pub enum Refusal {
     StaleTag,
     /// A limit is reached, which the words name; a place may be free after the span.
     Full(Duration, Words),
+    /// As many watch the channel as may at a time; a place may be free after the span.
+    ChannelFull(Duration, Words),
     /// The channel is private, and what the viewer shows does not let him in.
     NotAdmitted(playback::Refusal),
     /// The session may not be changed like that.
@@ -39,6 +41,11 @@ const NOTHING_IN_COMMON: Kind = Kind::new(
 );
 const SESSION_UNKNOWN: Kind =
     Kind::new("session-unknown", "No such session", StatusCode::NOT_FOUND);
+const CHANNEL_FULL: Kind = Kind::new(
+    "channel-full",
+    "Every place on this channel is taken",
+    StatusCode::SERVICE_UNAVAILABLE,
+);
 const FORBIDDEN: Kind = Kind::new("forbidden", "Not allowed in", StatusCode::FORBIDDEN);
 
 impl Refusal {
@@ -54,6 +61,7 @@ impl Refusal {
             Self::NothingInCommon(detail) => NOTHING_IN_COMMON.because(detail),
             Self::StaleTag => precondition::stale(),
             Self::Full(wait, detail) => problem::FULL.because(detail).retry_after(wait),
+            Self::ChannelFull(wait, detail) => CHANNEL_FULL.because(detail).retry_after(wait),
             Self::NotAdmitted(refusal) => refusal.problem(),
             Self::Forbidden(detail) => FORBIDDEN.because(detail),
             Self::Unavailable(detail) => problem::UNAVAILABLE
@@ -70,7 +78,7 @@ impl Refusal {
             Self::BadSdp(_) => Outcome::BadSdp,
             Self::NothingInCommon(_) => Outcome::NothingInCommon,
             Self::StaleTag => Outcome::BadRequest,
-            Self::Full(..) => Outcome::Full,
+            Self::Full(..) | Self::ChannelFull(..) => Outcome::Full,
             Self::NotAdmitted(playback::Refusal::Unavailable) => Outcome::Unavailable,
             Self::NotAdmitted(_) | Self::Forbidden(_) => Outcome::NotAllowed,
             Self::Unavailable(_) => Outcome::Unavailable,

@@ -43,6 +43,10 @@ impl Sessions for Fake {
                 "line 3 is no SDP; send a browser's offer".into(),
             )),
             "vp8" => Err(Refusal::NothingInCommon("offer H.264 or Opus".into())),
+            "crowded" => Err(Refusal::ChannelFull(
+                Duration::from_secs(7),
+                "all there".into(),
+            )),
             "full" => Err(Refusal::Full(Duration::from_secs(7), "no place".into())),
             "private" => Err(Refusal::NotAdmitted(match offer.token {
                 None => playback::Refusal::Needed,
@@ -184,6 +188,7 @@ async fn each_refusal_has_its_status_and_says_what_to_do() {
         ("bad", 400, "sdp-bad"),
         ("vp8", 406, "nothing-in-common"),
         ("full", 503, "full"),
+        ("crowded", 503, "channel-full"),
         ("private", 401, "playback-token-needed"),
         ("stopping", 503, "unavailable"),
     ] {
@@ -195,7 +200,7 @@ async fn each_refusal_has_its_status_and_says_what_to_do() {
         );
         let retry_after = response.headers().get(header::RETRY_AFTER).cloned();
         assert_eq!(retry_after.is_some(), status == 503, "{channel}");
-        if channel == "full" {
+        if ["full", "crowded"].contains(&channel) {
             assert_eq!(retry_after.unwrap(), "7");
         }
         let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
@@ -207,6 +212,7 @@ async fn each_refusal_has_its_status_and_says_what_to_do() {
         );
     }
     assert_eq!(bench.counters.stats().count(Outcome::NotAllowed), 1);
+    assert_eq!(bench.counters.stats().count(Outcome::Full), 2);
 }
 
 #[tokio::test]

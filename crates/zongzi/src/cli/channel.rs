@@ -1,5 +1,9 @@
 //! `zongzi channel`: what viewers find.
 
+use std::fmt;
+use std::num::NonZeroU32;
+use std::str::FromStr;
+
 use anyhow::Context as _;
 use clap::Subcommand;
 use zongzi_control::{Channel, ChannelPatch, NewChannel, Takeover, Text};
@@ -23,6 +27,9 @@ pub(super) enum Command {
         /// Viewers need a playback token (`zongzi token`)
         #[arg(long)]
         private: bool,
+        /// Viewers at a time, those included who wait for the host; more are told to come back
+        #[arg(long, value_name = "N")]
+        max_viewers: Option<NonZeroU32>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -46,6 +53,9 @@ pub(super) enum Command {
         /// Whether viewers need a playback token; with true, those who watch without one are cut off
         #[arg(long, value_name = "true|false")]
         private: Option<bool>,
+        /// Viewers at a time, or none: as many as the server takes. Who is in stays in
+        #[arg(long, value_name = "N|none")]
+        max_viewers: Option<Places>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -57,6 +67,37 @@ pub(super) enum Command {
     },
 }
 
+/// Viewers at a time, as the command line has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places(Option<NonZeroU32>);
+
+/// The text is not [`Places`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a number from 1 on, or none")]
+pub(super) struct InvalidPlaces;
+
+impl FromStr for Places {
+    type Err = InvalidPlaces;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlaces> {
+        if text == "none" {
+            return Ok(Self(None));
+        }
+        text.parse()
+            .map(|places| Self(Some(places)))
+            .map_err(|_no_number| InvalidPlaces)
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(places) => places.fmt(f),
+            None => f.write_str("none"),
+        }
+    }
+}
+
 pub(super) fn run(command: &Command, settings: &Settings) -> anyhow::Result<()> {
     store::with(settings, async |control| {
         match command {
@@ -65,6 +106,7 @@ pub(super) fn run(command: &Command, settings: &Settings) -> anyhow::Result<()> 
                 title,
                 takeover,
                 private,
+                max_viewers,
                 json,
             } => {
                 let new = NewChannel {
@@ -72,6 +114,7 @@ pub(super) fn run(command: &Command, settings: &Settings) -> anyhow::Result<()> 
                     title: title.clone(),
                     takeover: *takeover,
                     private: *private,
+                    max_viewers: *max_viewers,
                 };
                 let channel = control.create_channel(new).await?;
                 if *json {
@@ -88,12 +131,14 @@ pub(super) fn run(command: &Command, settings: &Settings) -> anyhow::Result<()> 
                 title,
                 takeover,
                 private,
+                max_viewers,
                 json,
             } => {
                 let patch = ChannelPatch {
                     title: title.clone(),
                     takeover: *takeover,
                     private: *private,
+                    max_viewers: max_viewers.map(|places| places.0),
                 };
                 let channel = control
                     .update_channel(name.clone(), None, patch)
@@ -130,12 +175,13 @@ fn list(channels: &[Channel], json: bool) {
                 channel.title.to_string(),
                 channel.takeover.to_string(),
                 if channel.private { "private" } else { "public" }.to_owned(),
+                Places(channel.max_viewers).to_string(),
                 channel.created.to_string(),
             ]
         })
         .collect();
     output::table(
-        ["NAME", "TITLE", "SECOND HOST", "VIEWERS", "CREATED"],
+        ["NAME", "TITLE", "SECOND HOST", "VIEWERS", "MAX", "CREATED"],
         &rows,
     );
 }

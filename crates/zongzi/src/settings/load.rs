@@ -263,7 +263,10 @@ mod tests {
                  each value in quotes and brackets around them, like [\"one\", \"other\"]",
             ),
             (
-                with_file("", &env("ZONGZI__HTTP__CORS_ORIGINS", "[https://a.example]")),
+                with_file(
+                    "",
+                    &env("ZONGZI__HTTP__CORS_ORIGINS", "[https://a.example]"),
+                ),
                 "like [\"one\", \"other\"]",
             ),
             (

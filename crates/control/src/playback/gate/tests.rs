@@ -22,6 +22,7 @@ impl Bench {
                 title: Text::default(),
                 takeover: Takeover::default(),
                 private,
+                max_viewers: None,
             };
             control.create_channel(new).await.unwrap()
         };

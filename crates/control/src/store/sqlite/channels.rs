@@ -24,13 +24,14 @@ pub(super) fn create(
         .into());
     }
     transaction.execute(
-        "INSERT INTO channel (name, title, takeover, private, created_ms, version)
-        VALUES (?1, ?2, ?3, ?4, ?5, 1)",
+        "INSERT INTO channel (name, title, takeover, private, max_viewers, created_ms, version)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, 1)",
         (
             new.name.as_str(),
             new.title.as_str(),
             new.takeover.as_str(),
             new.private,
+            new.max_viewers,
             ms(now),
         ),
     )?;
@@ -40,6 +41,7 @@ pub(super) fn create(
         title: new.title,
         takeover: new.takeover,
         private: new.private,
+        max_viewers: new.max_viewers,
         created: now,
         version: 1,
     })
@@ -80,18 +82,21 @@ pub(super) fn update(
     channel.title = patch.title.unwrap_or(channel.title);
     channel.takeover = patch.takeover.unwrap_or(channel.takeover);
     channel.private = patch.private.unwrap_or(channel.private);
+    channel.max_viewers = patch.max_viewers.unwrap_or(channel.max_viewers);
     if channel == before {
         return Ok(channel);
     }
     channel.version = channel.version.saturating_add(1);
     transaction.execute(
-        "UPDATE channel SET title = ?2, takeover = ?3, private = ?4, version = version + 1
+        "UPDATE channel SET title = ?2, takeover = ?3, private = ?4, max_viewers = ?5,
+            version = version + 1
         WHERE name = ?1",
         (
             channel.name.as_str(),
             channel.title.as_str(),
             channel.takeover.as_str(),
             channel.private,
+            channel.max_viewers,
         ),
     )?;
     changes::note(
@@ -129,7 +134,8 @@ fn at_version(
 }
 
 /// The columns that [`read`] reads, in its order.
-pub(super) const COLUMNS: &str = "channel.name, channel.title, channel.takeover, channel.private, channel.created_ms, channel.version";
+pub(super) const COLUMNS: &str = "channel.name, channel.title, channel.takeover, channel.private, channel.max_viewers, \
+    channel.created_ms, channel.version";
 
 /// Reads a channel from the columns of a row that begin at `first`.
 pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Channel, Failure> {
@@ -143,8 +149,9 @@ pub(super) fn read(row: &Row<'_>, first: usize) -> Result<Channel, Failure> {
         title: text(1)?.parse().map_err(Failure::unsound("title"))?,
         takeover: text(2)?.parse().map_err(Failure::unsound("takeover"))?,
         private: row.get(first + 3)?,
-        created: timestamp(row.get(first + 4)?)?,
-        version: u64::try_from(row.get::<_, i64>(first + 5)?)
+        max_viewers: row.get(first + 4)?,
+        created: timestamp(row.get(first + 5)?)?,
+        version: u64::try_from(row.get::<_, i64>(first + 6)?)
             .map_err(Failure::unsound("version"))?,
     })
 }

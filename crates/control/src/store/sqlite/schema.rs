@@ -91,6 +91,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX broadcast_of_channel ON broadcast (channel, id);
     CREATE INDEX broadcast_by_end ON broadcast (ended_ms);",
+    // 6: channels with places for so many viewers.
+    "ALTER TABLE channel ADD COLUMN max_viewers INTEGER;",
 ];
 
 /// The schema that this program writes.

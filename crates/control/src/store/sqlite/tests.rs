@@ -1,6 +1,7 @@
 //! The store's rules, and what its file may look like on a bad day.
 
 use std::fs;
+use std::num::NonZeroU32;
 
 use super::*;
 use crate::store::CHANGES_KEPT_DAYS;
@@ -18,6 +19,7 @@ fn channel(name: &str) -> NewChannel {
         title: "A title".parse().unwrap(),
         takeover: Takeover::Refuse,
         private: true,
+        max_viewers: NonZeroU32::new(7),
     }
 }
 
@@ -47,8 +49,8 @@ async fn a_new_file_gets_the_newest_schema_and_what_is_written_is_there_after_re
     let (dir, store) = open();
     let made = store.create_channel(channel("demo"), at(5)).await.unwrap();
     assert_eq!(
-        (made.created, made.version, made.takeover),
-        (at(5), 1, Takeover::Refuse)
+        (made.created, made.version, made.takeover, made.max_viewers),
+        (at(5), 1, Takeover::Refuse, NonZeroU32::new(7))
     );
     let key = store.create_key(key(1, "demo"), at(6)).await.unwrap();
     drop(store);

@@ -81,10 +81,11 @@ impl Sessions for Viewers {
             .map_err(|refused| Refusal::Unavailable(refused.to_string().into()))?;
         // A place that is gone again in this instant is made anew by the subscription's failure and the player's return.
         let audience = self.hub.audience(broadcast).unwrap_or_default();
+        let most = channel.max_viewers.map(|most| u64::from(most.get()));
         let local = offer.connection.map(|connection| connection.local);
         let answer = self
             .whep
-            .create(broadcast, &audience, &offer.sdp, None, local, pass, asked)
+            .create(broadcast, &audience, &offer.sdp, most, local, pass, asked)
             .map_err(refusal)?;
         let session: SessionId = answer
             .session_id
@@ -139,7 +140,7 @@ fn refusal(error: Error) -> Refusal {
         Error::Sdp(_) => Refusal::BadSdp(words),
         Error::Full => Refusal::Full(wait, FULL.into()),
         Error::Bandwidth => Refusal::Full(wait, BANDWIDTH.into()),
-        Error::BroadcastFull(most) => Refusal::Full(
+        Error::BroadcastFull(most) => Refusal::ChannelFull(
             wait,
             format!(
                 "this channel takes {most} viewers at a time, and they are all there; try again after the time in \

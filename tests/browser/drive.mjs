@@ -1,5 +1,5 @@
 // Drives Chromium for the whole-system tests: reads one JSON command a line, answers each with one JSON line.
-// tests/src/browser.rs is the other end. Commands: open, state, eval, report, requests, screenshot, click.
+// tests/src/browser.rs is the other end. Commands: open, state, eval, report, requests, screenshot, fill, click.
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
@@ -57,6 +57,10 @@ const commands = {
   requests: () => requests,
   async screenshot({ path }) {
     await page.screenshot({ path });
+    return {};
+  },
+  async fill({ selector, text }) {
+    await page.fill(selector, text, { timeout: 5_000 });
     return {};
   },
   async click({ selector }) {

@@ -208,6 +208,11 @@ impl Browser {
         self.ask(&json!({"command": "screenshot", "path": path}));
     }
 
+    /// Types a text into a field, in place of what is there.
+    pub fn fill(&mut self, selector: &str, text: &str) {
+        self.ask(&json!({"command": "fill", "selector": selector, "text": text}));
+    }
+
     /// Clicks, or taps, on something.
     pub fn click(&mut self, selector: &str) {
         self.ask(&json!({"command": "click", "selector": selector}));

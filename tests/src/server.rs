@@ -337,13 +337,23 @@ impl Server {
     /// # Errors
     /// When there is no answer.
     pub fn try_api(&self, method: &str, path: &str, body: &str) -> std::io::Result<Response> {
-        let token = std::fs::read_to_string(self.data.path().join("admin-token"))?;
-        let bearer = format!("Bearer {}", token.trim());
+        let token = self.try_admin_token()?;
+        let bearer = format!("Bearer {token}");
         let headers = [
             ("authorization", bearer.as_str()),
             ("content-type", "application/json"),
         ];
         http::try_request(self.ready.admin, method, path, &headers, body)
+    }
+
+    /// What opens the API and the console.
+    pub fn admin_token(&self) -> String {
+        self.try_admin_token().expect("the first start made it")
+    }
+
+    fn try_admin_token(&self) -> std::io::Result<String> {
+        let token = std::fs::read_to_string(self.data.path().join("admin-token"))?;
+        Ok(token.trim().to_owned())
     }
 
     /// Its process id.

@@ -95,14 +95,15 @@ fn operators_see_who_is_there_and_can_end_it() {
     let viewer = wait_first(
         &server,
         "/sessions?kind=viewer&channel=demo",
-        "the viewer's first report",
-        |viewer| viewer["link"]["round_trip_ms"].is_number(),
+        "the viewer's first report, and what was sent",
+        |viewer| {
+            viewer["link"]["round_trip_ms"].is_number() && viewer["bytes"].as_u64() > Some(100_000)
+        },
     );
     assert_eq!(
         (&viewer["state"], &viewer["protocol"]),
         (&json!("watching"), &json!("whep"))
     );
-    assert!(viewer["bytes"].as_u64() > Some(100_000), "{viewer}");
     let publisher = &items(&server, "/sessions?kind=host")[0];
     assert_eq!(publisher["state"], "publishing");
     assert!(publisher["bytes"].as_u64() > Some(100_000), "{publisher}");

@@ -28,6 +28,7 @@ fn every_answer_of_the_public_listener_is_guarded() {
         "/assets/style.css",
         "/assets/icon.svg",
         "/assets/none.js",
+        "/assets/console/main.js",
         "/nowhere",
         "/healthz",
         "/readyz",
@@ -95,8 +96,7 @@ fn every_answer_of_the_public_listener_is_guarded() {
 #[test]
 fn no_other_page_reads_the_operator_s_listener() {
     let server = Server::start();
-    let token = std::fs::read_to_string(server.data().join("admin-token")).expect("it was made");
-    let bearer = format!("Bearer {}", token.trim());
+    let bearer = format!("Bearer {}", server.admin_token());
     let described = ask(server.ready.admin, "GET", "/api/openapi.json", &[]);
     let described: Value = serde_json::from_str(&described.body).expect("the description is JSON");
     let paths = described["paths"].as_object().expect("it has paths");
@@ -112,6 +112,14 @@ fn no_other_page_reads_the_operator_s_listener() {
             "/api/docs",
             "/nowhere",
             "/assets/none.js",
+            "/assets/console/main.js",
+            "/assets/player.js",
+            "/embed/demo",
+            "/embed/nobody",
+            "/whep/demo",
+            "/whep/demo/none",
+            "/api/public/channels/demo",
+            "/api/public/channels/demo/events",
         ]
         .map(str::to_owned),
     );

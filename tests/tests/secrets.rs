@@ -28,8 +28,7 @@ fn no_secret_that_a_run_made_is_said_by_it() {
         "the first stream key",
         first["stream_key"].as_str().expect("it is shown once"),
     );
-    let admin = fs::read_to_string(server.data().join("admin-token")).expect("it was made");
-    secrets.add("the admin token", admin.trim());
+    secrets.add("the admin token", &server.admin_token());
     secrets.add("a stream key", &server.key("demo").key);
     let shared: Value =
         serde_json::from_str(&server.command(&["playback-key", "secret", "--json"])).expect("JSON");

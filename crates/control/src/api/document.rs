@@ -3,7 +3,7 @@ use utoipa::openapi::OpenApi as Described;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{broadcasts, channels, hooks, keys, playback, sessions};
+use super::{broadcasts, channels, hooks, keys, playback, sessions, tools};
 
 /// The API's description, OpenAPI 3.1, made from the handlers.
 pub(super) async fn serve() -> Json<Described> {
@@ -42,6 +42,8 @@ pub(super) async fn serve() -> Json<Described> {
         hooks::delete,
         hooks::dead,
         hooks::redeliver,
+        tools::about,
+        tools::qr,
     ),
     security(("admin_token" = [])),
     modifiers(&Bearer),

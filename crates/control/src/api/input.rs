@@ -11,7 +11,7 @@ use zongzi_http::problem::{self, Kind};
 use zongzi_http::{Problem, Timestamp, body};
 
 /// What was sent can be read and makes no sense.
-const INVALID: Kind = Kind::new(
+pub(super) const INVALID: Kind = Kind::new(
     "invalid",
     "The request can't be used",
     StatusCode::UNPROCESSABLE_ENTITY,

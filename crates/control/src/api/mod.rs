@@ -13,6 +13,9 @@ mod keys;
 mod playback;
 mod refusal;
 mod sessions;
+mod tools;
+
+pub use tools::About;
 
 use std::sync::Arc;
 
@@ -41,11 +44,19 @@ pub struct Api<S> {
     pub sessions: Arc<dyn Sessions>,
     /// Where what is done is told.
     pub events: Events,
+    /// Where hosts and viewers find the server.
+    pub about: Arc<About>,
 }
 
 impl<S: Clone> FromRef<Api<S>> for Control<S> {
     fn from_ref(api: &Api<S>) -> Self {
         api.control.clone()
+    }
+}
+
+impl<S> FromRef<Api<S>> for Arc<About> {
+    fn from_ref(api: &Api<S>) -> Self {
+        Self::clone(&api.about)
     }
 }
 
@@ -78,6 +89,8 @@ pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
             "/sessions/{session}",
             get(sessions::read::<S>).delete(sessions::kick::<S>),
         )
+        .route("/server", get(tools::about))
+        .route("/qr", post(tools::qr))
         .merge(playback::routes())
         .route("/hooks", get(hooks::list::<S>).post(hooks::create::<S>))
         .route(

@@ -115,6 +115,12 @@ impl Bench {
             chronicle: Arc::clone(&chronicle),
             sessions: Arc::clone(&crowd) as _,
             events: events.clone(),
+            about: Arc::new(About {
+                version: "1.2.3",
+                addresses: vec!["192.0.2.1".parse().unwrap()],
+                rtmp_port: 1935,
+                http_port: 8080,
+            }),
         };
         let router = zongzi_http::with_fallbacks(router(api, admin));
         Self {
@@ -634,8 +640,42 @@ async fn the_description_names_what_is_served() {
             );
         }
     }
-    assert_eq!(operations.len(), 25, "{operations:?}");
+    assert_eq!(operations.len(), 27, "{operations:?}");
     assert_eq!(document["security"], json!([{"admin_token": []}]));
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert!(schemas["Key"]["properties"].get("hash").is_none());
+}
+
+#[tokio::test]
+async fn an_operators_page_learns_where_the_server_is_and_gets_qr_codes() {
+    let bench = Bench::new().await;
+    let (status, about) = bench.ask("GET", "/api/v1/server", Value::Null).await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        about,
+        json!({"version": "1.2.3", "addresses": ["192.0.2.1"], "rtmp_port": 1935, "http_port": 8080})
+    );
+    let qr = bench.send(
+        "POST",
+        "/api/v1/qr",
+        &[],
+        json!({"text": "rtmp://192.0.2.1/live/sk_a"}),
+    );
+    let qr = qr.await;
+    assert_eq!(qr.headers()["content-type"], "image/svg+xml");
+    assert_eq!(qr.headers()["cache-control"], "no-store");
+    let body = axum::body::to_bytes(qr.into_body(), 65_536).await.unwrap();
+    let picture = String::from_utf8(body.into()).unwrap();
+    assert!(picture.contains("<svg"), "{picture}");
+    for text in [String::new(), "a".repeat(513)] {
+        let (status, _) = bench
+            .ask("POST", "/api/v1/qr", json!({ "text": text }))
+            .await;
+        assert_eq!(status, 422);
+    }
+    let long = json!({ "text": "a".repeat(512) });
+    assert_eq!(
+        bench.send("POST", "/api/v1/qr", &[], long).await.status(),
+        200
+    );
 }

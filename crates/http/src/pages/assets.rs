@@ -28,13 +28,15 @@ impl Assets {
     pub(super) const WATCH: &'static str = "watch.html";
     /// The landing page.
     pub(super) const INDEX: &'static str = "index.html";
+    /// The operator's console.
+    pub(super) const CONSOLE: &'static str = "console/index.html";
     /// What a person sees at an address where nothing is.
     pub(super) const NOT_FOUND: &'static str = "not-found.html";
 
     /// From paths such as `player.js` and what the files hold. The type is told by the extension.
     ///
     /// # Errors
-    /// When one of the pages `watch.html`, `index.html`, `not-found.html` is missing.
+    /// When one of the pages `watch.html`, `index.html`, `not-found.html`, `console/index.html` is missing.
     pub fn new(
         files: impl IntoIterator<Item = (&'static str, &'static [u8])>,
     ) -> Result<Self, MissingPage> {
@@ -42,7 +44,7 @@ impl Assets {
             .into_iter()
             .map(|(path, bytes)| (path, Asset::new(path, bytes)))
             .collect();
-        for page in [Self::WATCH, Self::INDEX, Self::NOT_FOUND] {
+        for page in [Self::WATCH, Self::INDEX, Self::NOT_FOUND, Self::CONSOLE] {
             if !assets.contains_key(page) {
                 return Err(MissingPage(page));
             }
@@ -50,8 +52,14 @@ impl Assets {
         Ok(Self(Arc::new(assets)))
     }
 
-    /// The file at `path`, unless it is a page, which has an address of its own.
+    /// The file at `path` for anyone: neither a page, which has an address of its own, nor a part of the console.
     pub(super) fn file(&self, path: &str) -> Option<&Asset> {
+        self.operator_file(path)
+            .filter(|_| !path.starts_with("console/"))
+    }
+
+    /// The file at `path`, unless it is a page.
+    pub(super) fn operator_file(&self, path: &str) -> Option<&Asset> {
         self.0.get(path).filter(|_| !path.ends_with(".html"))
     }
 

@@ -39,9 +39,9 @@ pub(crate) fn with_not_found_page(router: Router, assets: Assets) -> Router {
     ))
 }
 
-struct Pages<C> {
-    channels: Arc<C>,
-    assets: Assets,
+pub(super) struct Pages<C> {
+    pub(super) channels: Arc<C>,
+    pub(super) assets: Assets,
 }
 
 impl<C> Clone for Pages<C> {
@@ -58,12 +58,14 @@ impl<C> Clone for Pages<C> {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
      media-src 'self' blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; \
      form-action 'none'";
-const POLICY_HEADER: HeaderName = header::CONTENT_SECURITY_POLICY;
+pub(super) const POLICY_HEADER: HeaderName = header::CONTENT_SECURITY_POLICY;
 
 /// Who may show a page in a frame.
 #[derive(Clone, Copy)]
-enum Framing {
+pub(super) enum Framing {
     Nobody,
+    /// Pages of the same origin.
+    Own,
     Anyone,
 }
 
@@ -87,7 +89,7 @@ async fn embed<C: Channels>(
     player(&pages, &channel, &headers, Framing::Anyone).await
 }
 
-async fn player<C: Channels>(
+pub(super) async fn player<C: Channels>(
     pages: &Pages<C>,
     channel: &str,
     headers: &HeaderMap,
@@ -136,6 +138,7 @@ fn not_found(assets: &Assets) -> Response {
 fn protect(headers: &mut HeaderMap, framing: Framing) {
     let ancestors = match framing {
         Framing::Nobody => "'none'",
+        Framing::Own => "'self'",
         Framing::Anyone => "*",
     };
     let policy = HeaderValue::try_from(format!("{POLICY}; frame-ancestors {ancestors}"))
@@ -150,7 +153,7 @@ fn protect(headers: &mut HeaderMap, framing: Framing) {
 
 /// A file with its tag; a browser that has it is told so (RFC 9110 §13.1.2). It asks each time, so that a new server's
 /// page never meets an old one's script.
-fn send(headers: &HeaderMap, asset: &Asset) -> Response {
+pub(super) fn send(headers: &HeaderMap, asset: &Asset) -> Response {
     let common = [
         (header::ETAG, asset.etag.clone()),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),

@@ -13,6 +13,7 @@ use super::*;
 use crate::Bearer;
 use crate::playback::{self, Admission};
 use crate::public::{ChannelStatus, Channels, State, Unavailable};
+use crate::whep;
 
 struct Demo;
 
@@ -45,11 +46,13 @@ impl Channels for Demo {
     }
 }
 
-const FILES: [(&str, &[u8]); 4] = [
+const FILES: [(&str, &[u8]); 6] = [
     ("index.html", b"<h1>Zongzi</h1>"),
     ("watch.html", b"<video>"),
     ("not-found.html", b"<h1>no such channel</h1>"),
     ("player.js", b"play()"),
+    ("console/index.html", b"<h1>console</h1>"),
+    ("console/main.js", b"begin()"),
 ];
 
 fn router() -> Router {
@@ -165,6 +168,7 @@ async fn only_files_that_were_built_in_are_there() {
     for path in [
         "/assets/watch.html",
         "/assets/none.js",
+        "/assets/console/main.js",
         "/assets/../player.js",
         "/assets/%2e%2e/x",
     ] {
@@ -174,4 +178,64 @@ async fn only_files_that_were_built_in_are_there() {
             "{path}"
         );
     }
+}
+
+/// Sessions that nobody asks for here.
+struct Nobody;
+
+impl whep::Sessions for Nobody {
+    async fn create(&self, _: whep::Offer) -> Result<whep::Created, whep::Refusal> {
+        Err(whep::Refusal::UnknownChannel)
+    }
+
+    async fn change(
+        &self,
+        _: whep::Address,
+        _: whep::Change,
+    ) -> Result<whep::Changed, whep::Refusal> {
+        Err(whep::Refusal::UnknownSession)
+    }
+
+    async fn delete(&self, _: whep::Address) -> Result<(), whep::Refusal> {
+        Err(whep::Refusal::UnknownSession)
+    }
+}
+
+#[tokio::test]
+async fn the_console_runs_no_script_but_its_own_and_frames_the_player_of_its_own_origin() {
+    let console = Console {
+        sessions: Arc::new(Nobody),
+        whep_counters: Arc::default(),
+        channels: Arc::new(Demo),
+        assets: Assets::new(FILES).unwrap(),
+    };
+    let router = console.router();
+    let ask = async |path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    };
+    let page = ask("/").await;
+    for part in [
+        "default-src 'none';",
+        "script-src 'self';",
+        "frame-ancestors 'none';",
+        "require-trusted-types-for 'script'",
+    ] {
+        assert!(policy(&page).contains(part), "{}", policy(&page));
+    }
+    assert_eq!(page.headers()[header::REFERRER_POLICY], "no-referrer");
+    assert_eq!(text(page).await, "<h1>console</h1>");
+    assert_eq!(text(ask("/assets/console/main.js").await).await, "begin()");
+    assert_eq!(text(ask("/assets/player.js").await).await, "play()");
+    let embed = ask("/embed/demo").await;
+    assert!(policy(&embed).ends_with("frame-ancestors 'self'"));
+    let status = ask("/api/public/channels/demo").await;
+    let told = "the demo channel is private here as it is everywhere";
+    assert_eq!(status.status(), StatusCode::UNAUTHORIZED, "{told}");
+    assert!(
+        !status
+            .headers()
+            .contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN),
+        "no other page reads the operator's listener"
+    );
 }

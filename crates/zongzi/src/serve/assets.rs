@@ -9,6 +9,26 @@ macro_rules! files {
 /// The files of `web/` that browsers load, built into the binary.
 const FILES: &[(&str, &[u8])] = files![
     "backoff.js",
+    "console/api.js",
+    "console/channel.js",
+    "console/chart.js",
+    "console/dom.js",
+    "console/format.js",
+    "console/history.js",
+    "console/home.js",
+    "console/index.html",
+    "console/keys.js",
+    "console/live.js",
+    "console/login.js",
+    "console/main.js",
+    "console/metrics.js",
+    "console/parts.js",
+    "console/places.js",
+    "console/server.js",
+    "console/sessions.js",
+    "console/settings.js",
+    "console/style.css",
+    "console/words.js",
     "controls.js",
     "events.js",
     "health.js",
@@ -46,11 +66,15 @@ mod tests {
                 .iter()
                 .any(|end| name.ends_with(end))
         };
-        let there: BTreeSet<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .filter_map(|entry| entry.unwrap().file_name().into_string().ok())
-            .filter(|name| browser_loads(name))
-            .collect();
+        let files = |under: &str| {
+            let entries = std::fs::read_dir(format!("{folder}/{under}")).unwrap();
+            let names = entries.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+            let loaded = names.filter(|name| browser_loads(name));
+            loaded
+                .map(|name| format!("{under}{name}"))
+                .collect::<Vec<_>>()
+        };
+        let there: BTreeSet<_> = files("").into_iter().chain(files("console/")).collect();
         let built_in: BTreeSet<_> = FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
         assert_eq!(built_in, there);
         assets();

@@ -6,12 +6,13 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zongzi_control::Control;
-use zongzi_control::api::Api;
+use zongzi_control::api::{About, Api};
 use zongzi_control::events::Events;
 use zongzi_control::playback;
 use zongzi_control::store::Sqlite;
 use zongzi_control::watch::Watch;
 use zongzi_http::health::Ready;
+use zongzi_http::pages::Console;
 use zongzi_http::{Front, admin, whep};
 use zongzi_ingest::rtmp;
 use zongzi_relay::hub::Hub;
@@ -122,6 +123,7 @@ impl Server {
         mut hooks: Hooks,
     ) -> anyhow::Result<Self> {
         let epoch = Instant::now();
+        let about = about(settings, &bound)?;
         let video = Workers::new(settings.transcode.max_streams)
             .context("this program can't find itself")?;
         let video_counts = video.counts();
@@ -216,12 +218,19 @@ impl Server {
             channels_max: settings.metrics.max_channels,
         };
         let ready = readiness(stopping.clone());
+        let channels = Arc::new(Programme::new(catalog, hub.clone(), entrance));
+        let console = Console {
+            sessions: Arc::clone(&viewers),
+            whep_counters: Arc::clone(&whep_counters),
+            channels: Arc::clone(&channels),
+            assets: assets::assets(),
+        };
         let front = Front {
             sessions: viewers,
             whep_counters,
-            channels: Arc::new(Programme::new(catalog, hub.clone(), entrance)),
+            channels,
             hosts: Arc::new(Backstage::new(gate, hub.clone())),
-            assets: assets::assets(),
+            assets: console.assets.clone(),
             origins: settings.http.origins(),
             ready: ready.clone(),
         };
@@ -237,6 +246,7 @@ impl Server {
             chronicle,
             sessions: Arc::new(Connected::new(hub.clone(), bound.shards.roster())),
             events,
+            about: Arc::new(about),
         };
         let api = zongzi_control::api::router(api, token);
         let mut serve = |listener, router, counters| {
@@ -251,7 +261,7 @@ impl Server {
             let router = zongzi_http::with_fallbacks(page());
             serve(listener, router, Arc::clone(&admin_counters));
         }
-        let router = zongzi_http::with_fallbacks(page().merge(api));
+        let router = zongzi_http::with_fallbacks(page().merge(api).merge(console.router()));
         serve(bound.admin, router, admin_counters);
         let stopped = stopped(stopping);
         tasks.spawn(async move { ingest.run(bound.rtmp, stopped).await });
@@ -299,6 +309,21 @@ fn traces(settings: &Settings, hub: &Hub) -> anyhow::Result<Option<(Arc<Traces>,
     let endpoint = settings.traces.otlp.as_deref().map(str::parse);
     let endpoint = endpoint.transpose().map_err(anyhow::Error::msg)?;
     Ok(endpoint.map(|endpoint| Traces::new(endpoint, hub.clone())))
+}
+
+/// What the API says of where this server is found.
+fn about(settings: &Settings, bound: &Bound) -> anyhow::Result<About> {
+    let listening = bound.addresses()?;
+    let addresses = match settings.media.public_ips.as_slice() {
+        [] => Reach::here().address().into_iter().collect(),
+        given => given.to_vec(),
+    };
+    Ok(About {
+        version: env!("CARGO_PKG_VERSION"),
+        addresses,
+        rtmp_port: listening.rtmp.port(),
+        http_port: listening.http.port(),
+    })
 }
 
 /// What no single key can know.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub struct Ready {
 #[derive(Debug, Default)]
 pub struct Options {
     settings: Vec<(String, String)>,
+    config: Option<PathBuf>,
+    file_bytes: Option<u64>,
 }
 
 impl Options {
@@ -51,6 +53,54 @@ impl Options {
         let name = format!("ZONGZI__{}", key.replace('.', "__").to_uppercase());
         self.settings.push((name, value.to_owned()));
         self
+    }
+
+    /// Another settings file than the commented default.
+    #[must_use]
+    pub fn config(mut self, file: &Path) -> Self {
+        self.config = Some(file.to_owned());
+        self
+    }
+
+    /// No file may be written past `bytes`, as if the disk were full there.
+    #[must_use]
+    pub fn file_bytes(mut self, bytes: u64) -> Self {
+        self.file_bytes = Some(bytes);
+        self
+    }
+
+    /// Starts one that must not start; gives how it ended and what it said on standard error.
+    ///
+    /// # Panics
+    /// When it does not end by itself.
+    pub fn refused(self, data: &Path) -> (ExitStatus, String) {
+        let beside = tempfile::tempdir().expect("a folder can be made");
+        let mut command = self.command(data);
+        command.stdout(Stdio::null());
+        let mut process = Process::start(&mut command, &beside.path().join("log"));
+        let status = process.wait(START_MAX);
+        (status, process.said())
+    }
+
+    fn command(self, data: &Path) -> Command {
+        let program = place::program("zongzi");
+        let mut command = match self.file_bytes {
+            Some(bytes) => {
+                let mut command = Command::new("prlimit");
+                command.arg(format!("--fsize={bytes}")).arg(program);
+                command
+            }
+            None => Command::new(program),
+        };
+        let config = self.config;
+        let config = config.unwrap_or_else(|| place::root().join("config/zongzi.toml"));
+        command.arg("serve").arg("--config").arg(config);
+        command.arg("--data").arg(data).stdin(Stdio::null());
+        for section in ["RTMP", "HTTP", "MEDIA", "ADMIN"] {
+            command.env(format!("ZONGZI__{section}__LISTEN"), "127.0.0.1:0");
+        }
+        command.envs(self.settings);
+        command
     }
 
     /// Starts it with new, empty data.
@@ -65,19 +115,8 @@ impl Options {
     /// Starts it with data that another server left.
     pub fn start_in(self, data: TempDir) -> Server {
         let log = data.path().join("server.log");
-        let mut command = Command::new(place::program("zongzi"));
-        command.arg("serve").args(["--log", "json"]);
-        command
-            .arg("--config")
-            .arg(place::root().join("config/zongzi.toml"));
-        command.arg("--data").arg(data.path());
-        for section in ["RTMP", "HTTP", "MEDIA", "ADMIN"] {
-            command.env(format!("ZONGZI__{section}__LISTEN"), "127.0.0.1:0");
-        }
-        command
-            .envs(self.settings)
-            .stdout(Stdio::piped())
-            .stdin(Stdio::null());
+        let mut command = self.command(data.path());
+        command.args(["--log", "json"]).stdout(Stdio::piped());
         let mut process = Process::start(&mut command, &log);
         let stdout = process.child().stdout.take().expect("stdout is piped");
         let (send, lines) = mpsc::sync_channel(LINES_MAX);

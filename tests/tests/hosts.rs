@@ -90,7 +90,6 @@ fn keys_and_channels_are_made_and_ended_while_the_server_runs() {
 
 #[test]
 fn a_bad_setting_is_named_before_anything_starts() {
-    let program = zongzi_tests::place::program("zongzi");
     let data = tempfile::tempdir().expect("a folder can be made");
     let config = data.path().join("bad.toml");
     for (text, word) in [
@@ -99,16 +98,10 @@ fn a_bad_setting_is_named_before_anything_starts() {
         ("[broadcast]\ngrace = \"soon\"\n", "grace"),
     ] {
         std::fs::write(&config, text).expect("a file can be written");
-        let mut command = std::process::Command::new(&program);
-        command
-            .arg("serve")
-            .arg("--config")
-            .arg(&config)
-            .arg("--data")
-            .arg(data.path().join("data"));
-        let output = command.output().expect("zongzi can be run");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let (status, said) = Options::default()
+            .config(&config)
+            .refused(&data.path().join("data"));
+        assert_eq!(status.code(), Some(2), "{said}");
         assert!(said.contains(word) && said.contains("bad.toml"), "{said}");
         assert!(
             !data.path().join("data").exists(),

@@ -365,14 +365,10 @@ fn a_public_key_that_is_none_is_named_before_anything_starts() {
         (place::root().join("README.md"), "no Ed25519 public key"),
         (data.path().join("missing.pem"), "can't read"),
     ] {
-        let output = std::process::Command::new(place::program("zongzi"))
-            .args(["serve", "--data"])
-            .arg(data.path().join("data"))
-            .args(["--set", &format!("playback.public_keys={}", json!([path]))])
-            .output()
-            .expect("zongzi can be run");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let (status, said) = Options::default()
+            .set("playback.public_keys", &json!([path]).to_string())
+            .refused(&data.path().join("data"));
+        assert_eq!(status.code(), Some(2), "{said}");
         let file = path.file_name().expect("a file").to_string_lossy();
         assert!(
             said.contains("playback.public_keys") && said.contains(words) && said.contains(&*file),

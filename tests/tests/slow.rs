@@ -17,7 +17,7 @@ const UNTAKEN_MAX: Duration = Duration::from_secs(2);
 /// Data may stay unread for 30 s, and the kernel looks at it now and then.
 const UNREAD_MAX: Duration = Duration::from_secs(75);
 /// What all deaf clients together may cost, in bytes: each has its share of buffers, and none has what it asked for.
-const DEAF_BYTES_MAX: u64 = 64 << 20;
+const DEAF_BYTES_MAX: u64 = 16 << 20;
 const DEAF: usize = 200;
 const SLOW: usize = 50;
 /// Chunks of 4 KiB of a body without end: 64 MiB, far more than the kernel's buffers of both sides take by themselves.

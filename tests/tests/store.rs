@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -192,13 +192,38 @@ fn a_store_that_rots_under_a_running_server_stops_no_live_media_and_is_said_at_t
     assert!(matches!(answer.status, 200 | 503), "{}", answer.body);
     media_flows(&mut server);
     let data = server.kill();
-    let output = start_in(data.path(), None);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(
-        said.contains(STORE) && said.contains("damaged") && said.contains("backup"),
-        "{said}"
-    );
+    damaged(data.path());
+}
+
+#[test]
+fn a_rotten_page_that_no_start_needs_is_said_at_the_start_all_the_same() {
+    let server = Server::start();
+    let ids: Vec<String> = (0..40).map(|_| server.key("demo").id).collect();
+    let data = server.stop();
+    let path = data.path().join(STORE);
+    let mut file = std::fs::read(&path).expect("the store can be read");
+    assert!(file.starts_with(b"SQLite format 3\0"));
+    let page_bytes = usize::from(u16::from_be_bytes([file[16], file[17]]));
+    // A page of keys: nobody asks for one before a host comes.
+    let holds = |page: &[u8]| {
+        let with = |id: &&String| page.windows(id.len()).any(|bytes| bytes == id.as_bytes());
+        ids.iter().filter(with).count()
+    };
+    let page = file.chunks_mut(page_bytes).max_by_key(|page| holds(page));
+    let page = page.expect("the store has pages");
+    assert!(holds(page) > 5, "no page of keys was found");
+    page.fill(0xa5);
+    std::fs::write(&path, file).expect("it can be written");
+    damaged(data.path());
+}
+
+/// A server that starts with these data says that they are damaged, and ends.
+fn damaged(data: &Path) {
+    let (status, said) = Options::default().refused(data);
+    assert_eq!(status.code(), Some(2), "{said}");
+    for word in [STORE, "damaged", "backup"] {
+        assert!(said.contains(word), "{said}");
+    }
 }
 
 /// Overwrites the file's middle.
@@ -214,32 +239,13 @@ fn rot(path: &Path) {
         .expect("it can be written");
 }
 
-/// Starts a server that can't start, with a limit of file sizes perhaps.
-fn start_in(data: &Path, file_bytes: Option<u64>) -> Output {
-    let program = place::program("zongzi");
-    let mut command = match file_bytes {
-        Some(bytes) => {
-            let mut command = Command::new("prlimit");
-            command.arg(format!("--fsize={bytes}")).arg(program);
-            command
-        }
-        None => Command::new(program),
-    };
-    command.arg("serve").arg("--data").arg(data);
-    for section in ["RTMP", "HTTP", "MEDIA", "ADMIN"] {
-        command.env(format!("ZONGZI__{section}__LISTEN"), "127.0.0.1:0");
-    }
-    command.output().expect("zongzi can be run")
-}
-
 #[test]
 fn a_full_disk_at_start_is_one_clear_line() {
     let fresh = tempfile::tempdir().expect("a folder can be made");
     let used = Server::start().stop();
     for data in [fresh.path(), used.path()] {
-        let output = start_in(data, Some(0));
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{said}");
+        let (status, said) = Options::default().file_bytes(0).refused(data);
+        assert_eq!(status.code(), Some(2), "{said}");
         let lines = said.lines().filter(|line| line.starts_with("zongzi:"));
         assert_eq!(lines.count(), 1, "{said}");
         assert!(

@@ -315,7 +315,7 @@ impl Server {
         let children = children.map(|pid| format!("/proc/{pid}/stat").into());
         let stats = tasks
             .map(|path| (None, path))
-            .chain(children.map(|path: std::path::PathBuf| (Some("child"), path)));
+            .chain(children.map(|path: PathBuf| (Some("child"), path)));
         stats
             .filter_map(|(name, path)| {
                 let text = std::fs::read_to_string(path).ok()?;

@@ -1,6 +1,6 @@
 //! Viewers whose link is worse than the stream: what they see and hear meanwhile, and how it goes on.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use zongzi_tests::browser::{Browser, Options};
 use zongzi_tests::ffmpeg::Host;
@@ -107,30 +107,34 @@ fn a_viewer_who_loses_pictures_brings_keyframes_of_the_re_encode_at_most_one_a_s
         status["video"]["rendition"] == "reencoded"
     });
     browser.eval(LOSE);
-    let keyframes = |browser: &mut Browser, seconds: u64| {
+    let keyframes = |browser: &mut Browser| {
         let count = || server.metric("zongzi_transcode_video_keyframes_total");
-        let before = count();
-        watch_on(browser, seconds);
-        count() - before
+        let (before, start) = (count(), Instant::now());
+        watch_on(browser, 12);
+        (count() - before, start.elapsed().as_secs_f64())
     };
-    let usual = keyframes(&mut browser, 6);
+    let (usual, _) = keyframes(&mut browser);
     browser.eval("window.__lose(true)");
-    let wanted = keyframes(&mut browser, 6);
+    let (wanted, span) = keyframes(&mut browser);
     browser.eval("window.__lose(false)");
-    let again = keyframes(&mut browser, 6);
+    let (again, _) = keyframes(&mut browser);
     let report = browser.report();
     note(&format!(
-        "keyframes in 6 s: {usual}, then {wanted} with {} requests, then {again}",
+        "keyframes in 12 s: {usual}, then {wanted} with {} requests, then {again}",
         report.video.pli_count
     ));
     assert!(
-        report.video.pli_count > 10,
+        report.video.pli_count > 20,
         "{} requests",
         report.video.pli_count
     );
-    assert!((2.0..=4.0).contains(&usual), "{usual} in 6 s");
-    assert!((5.0..=7.0).contains(&wanted), "{wanted} in 6 s");
-    assert!((2.0..=4.0).contains(&again), "{again} in 6 s");
+    // One in two seconds, and where the count is looked at.
+    for unasked in [usual, again] {
+        assert!((4.0..=7.0).contains(&unasked), "{unasked} in 12 s");
+    }
+    // A request that comes too early for the next keyframe is followed by one up to 250 ms later; a busy machine adds to that.
+    assert!(wanted >= 8.0, "{wanted} in {span:.1} s");
+    assert!(wanted <= span.ceil() + 1.0, "{wanted} in {span:.1} s");
     assert_eq!((report.unreadable, report.sessions), (0, 1));
 }
 

@@ -77,16 +77,7 @@ fn no_secret_that_a_run_made_is_said_by_it() {
             .collect::<String>(),
     );
     said.note("the log", &server.log());
-    // As talkative as it can be, and of everything that was done.
     let log = server.log();
-    for word in [
-        "DEBUG",
-        "host publishes",
-        "publish refused",
-        "viewer's offer answered",
-    ] {
-        assert!(log.contains(word), "{word} is not in the log:\n{log}");
-    }
     let data = server.stop();
     // What lies on the disk, but for the two files that are there to hold a secret.
     for file in fs::read_dir(data.path()).expect("the data folder") {
@@ -105,6 +96,15 @@ fn no_secret_that_a_run_made_is_said_by_it() {
     }
     assert!(secrets.0.len() > 10 && said.0.len() > 15);
     assert_eq!(secrets.found_in(&said), Vec::<String>::new());
+    // As talkative as it can be, and of everything that was done.
+    for word in [
+        "DEBUG",
+        "host publishes",
+        "publish refused",
+        "viewer's offer answered",
+    ] {
+        assert!(log.contains(word), "{word} is not in the log:\n{log}");
+    }
 }
 
 // ---- the acts ----

@@ -51,6 +51,11 @@ impl<'a> BitReader<'a> {
         (1_u32 << zeros).checked_sub(1)?.checked_add(rest)
     }
 
+    /// [`BitReader::ue`] of at most `most`; `None` also for more.
+    pub fn ue_at_most(&mut self, most: u32) -> Option<u32> {
+        self.ue().filter(|value| *value <= most)
+    }
+
     /// Signed Exp-Golomb, `se(v)` (ITU-T H.264 §9.1.1).
     pub fn se(&mut self) -> Option<i32> {
         let code = self.ue()?;
@@ -82,6 +87,9 @@ mod tests {
     fn the_end_is_none_not_a_panic() {
         let mut reader = BitReader::new(&[0, 0, 0, 0, 0]);
         assert_eq!(reader.ue(), None);
+        let six = BitReader::new(&[0b0011_1000]);
+        assert_eq!(six.clone().ue_at_most(6), Some(6));
+        assert_eq!(six.clone().ue_at_most(5), None);
         let mut reader = BitReader::new(&[0xff]);
         assert_eq!(reader.bits(9), None);
         assert_eq!(BitReader::new(&[1]).skip(9), None);

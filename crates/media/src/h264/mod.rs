@@ -8,4 +8,4 @@ mod sps;
 pub use config::{Config, ConfigError};
 pub use nal::{NalType, NalUnit, NalUnits};
 pub use slice::{SliceType, slice_type};
-pub use sps::Sps;
+pub use sps::{Colour, PictureOrder, Sps};

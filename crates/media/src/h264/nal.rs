@@ -28,6 +28,11 @@ impl NalType {
     /// Filler data.
     pub const FILLER: Self = Self(12);
 
+    /// Whether it begins with a slice header (ITU-T H.264 §7.3.3).
+    pub fn has_slice_header(self) -> bool {
+        matches!(self, Self::SLICE | Self::PARTITION_A | Self::IDR)
+    }
+
     /// Whether it carries picture data.
     pub fn is_slice(self) -> bool {
         (1..=5).contains(&self.0)
@@ -57,6 +62,27 @@ impl NalUnit {
     /// Whether other pictures may refer to it (nal_ref_idc is not 0).
     pub fn is_reference(&self) -> bool {
         self.header() & 0x60 != 0
+    }
+
+    /// What is behind the header byte, at most `bytes_max` of it, without emulation prevention bytes (§7.4.1.1).
+    pub fn rbsp(&self, bytes_max: usize) -> Vec<u8> {
+        let body = self.0.get(1..).unwrap_or_default();
+        let body = body.get(..bytes_max).unwrap_or(body);
+        let mut out = Vec::with_capacity(body.len());
+        let mut zeros = 0_u8;
+        for &byte in body {
+            if zeros >= 2 && byte == 3 {
+                zeros = 0;
+                continue;
+            }
+            zeros = if byte == 0 {
+                zeros.saturating_add(1)
+            } else {
+                0
+            };
+            out.push(byte);
+        }
+        out
     }
 
     /// All its bytes.
@@ -138,6 +164,15 @@ mod tests {
             (vec![5, 1], false)
         );
         assert_eq!(types(&[1, 0x65], 1), (vec![5], false));
+    }
+
+    #[test]
+    fn emulation_prevention_is_taken_out_of_no_more_than_is_asked_for() {
+        let unit = NalUnit::new(Bytes::from_static(&[0x67, 0, 0, 3, 0, 0, 3, 1, 3])).unwrap();
+        assert_eq!(unit.rbsp(100), [0, 0, 0, 0, 1, 3]);
+        assert_eq!(unit.rbsp(4), [0, 0, 0]);
+        let header = NalUnit::new(Bytes::from_static(&[0x67])).unwrap();
+        assert_eq!(header.rbsp(4), []);
     }
 
     #[test]

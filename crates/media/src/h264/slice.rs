@@ -21,20 +21,27 @@ pub enum SliceType {
 /// The slice type in a slice's header (ITU-T H.264 §7.3.3); `None` for NAL units that are no slices, and for broken
 /// ones.
 pub fn slice_type(unit: &NalUnit) -> Option<SliceType> {
-    if !matches!(unit.nal_type().0, 1 | 2 | 5) {
+    if !unit.nal_type().has_slice_header() {
         return None;
     }
     // Both codes are short: an emulation prevention byte needs 22 zero bits in front of it, which no valid
     // first_mb_in_slice has.
     let mut reader = BitReader::new(unit.bytes().get(1..)?);
     reader.ue()?;
-    match reader.ue()? {
-        0 | 5 => Some(SliceType::P),
-        1 | 6 => Some(SliceType::B),
-        2 | 7 => Some(SliceType::I),
-        3 | 8 => Some(SliceType::Sp),
-        4 | 9 => Some(SliceType::Si),
-        _ => None,
+    SliceType::of_code(reader.ue()?)
+}
+
+impl SliceType {
+    /// By its number in a slice header.
+    pub fn of_code(code: u32) -> Option<Self> {
+        match code {
+            0 | 5 => Some(Self::P),
+            1 | 6 => Some(Self::B),
+            2 | 7 => Some(Self::I),
+            3 | 8 => Some(Self::Sp),
+            4 | 9 => Some(Self::Si),
+            _ => None,
+        }
     }
 }
 

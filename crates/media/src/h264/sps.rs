@@ -2,11 +2,15 @@
 
 use bytes::Bytes;
 
+use super::{NalType, NalUnit};
 use crate::bits::BitReader;
 
-/// What a sequence parameter set says of the pictures (ITU-T H.264 §7.3.2.1.1).
+/// What a sequence parameter set says of the pictures, and what slice headers and references depend on (ITU-T H.264
+/// §7.3.2.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sps {
+    /// Its number, 0 to 31.
+    pub id: u32,
     /// profile_idc: 66 Baseline, 77 Main, 100 High …
     pub profile: u8,
     /// The byte of constraint_set flags.
@@ -23,41 +27,74 @@ pub struct Sps {
     pub height: u32,
     /// Pictures are frames only (not fields).
     pub progressive: bool,
+    /// Slices have a colour_plane_id, since each plane is coded alone.
+    pub separate_planes: bool,
+    /// Bits of frame_num: 4 to 16.
+    pub frame_num_bits: u32,
+    /// How slice headers tell the order in which pictures are shown.
+    pub picture_order: PictureOrder,
+    /// Reference frames that are kept, 0 to 16.
+    pub reference_frames: u8,
+    /// The meaning of the samples, where it is said.
+    pub colour: Option<Colour>,
+}
+
+/// pic_order_cnt_type and what it puts into slice headers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PictureOrder {
+    /// Type 0: bits of pic_order_cnt_lsb, 4 to 16.
+    Lsb(u32),
+    /// Type 1: whether deltas are in the slice headers.
+    Deltas(bool),
+    /// Type 2: output order is decoding order.
+    AsDecoded,
+}
+
+/// The meaning of the samples (ITU-T H.264 §E.2.1); 2 is "unspecified".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Colour {
+    /// Samples use all values, not those of video alone.
+    pub full_range: bool,
+    /// colour_primaries.
+    pub primaries: u8,
+    /// transfer_characteristics.
+    pub transfer: u8,
+    /// matrix_coefficients.
+    pub matrix: u8,
 }
 
 impl Sps {
     /// Parses a NAL unit of type 7; `None` if it is another, cut short or beyond the standard's bounds.
     pub fn parse(unit: &Bytes) -> Option<Self> {
-        let (header, body) = unit.split_first()?;
-        if header & 0x1f != 7 {
+        let unit = NalUnit::new(unit.clone())?;
+        if unit.nal_type() != NalType::SPS {
             return None;
         }
-        // A sequence parameter set that needs more than this for what we read is not one.
-        let rbsp = unescape(body.get(..body.len().min(MAX_BYTES))?);
-        let mut reader = BitReader::new(&rbsp);
+        let rbsp = unit.rbsp(BYTES_MAX);
+        let reader = &mut BitReader::new(&rbsp);
         let profile = u8::try_from(reader.bits(8)?).ok()?;
         let constraints = u8::try_from(reader.bits(8)?).ok()?;
         let level = u8::try_from(reader.bits(8)?).ok()?;
-        at_most(reader.ue()?, 31)?;
-        let (mut chroma_format, mut bit_depth) = (1, 8);
+        let id = reader.ue_at_most(31)?;
+        let (mut chroma_format, mut separate_planes, mut bit_depth) = (1, false, 8);
         if HIGH_PROFILES.contains(&profile) {
-            chroma_format = at_most(reader.ue()?, 3)?;
+            chroma_format = reader.ue_at_most(3)?;
             if chroma_format == 3 {
-                reader.bit()?;
+                separate_planes = reader.bit()?;
             }
-            bit_depth = at_most(reader.ue()?, 6)?.checked_add(8)?;
-            at_most(reader.ue()?, 6)?;
+            bit_depth = reader.ue_at_most(6)?.checked_add(8)?;
+            reader.ue_at_most(6)?;
             reader.bit()?;
             if reader.bit()? {
-                skip_scaling_matrix(&mut reader, if chroma_format == 3 { 12 } else { 8 })?;
+                skip_scaling_matrix(reader, if chroma_format == 3 { 12 } else { 8 })?;
             }
         }
-        at_most(reader.ue()?, 12)?;
-        skip_picture_order(&mut reader)?;
-        at_most(reader.ue()?, 16)?;
+        let frame_num_bits = reader.ue_at_most(12)?.checked_add(4)?;
+        let picture_order = PictureOrder::read(reader)?;
+        let reference_frames = u8::try_from(reader.ue_at_most(16)?).ok()?;
         reader.bit()?;
-        let width_mbs = at_most(reader.ue()?, MAX_MBS)?.checked_add(1)?;
-        let height_units = at_most(reader.ue()?, MAX_MBS)?.checked_add(1)?;
+        let width_mbs = reader.ue_at_most(MBS_MAX)?.checked_add(1)?;
+        let height_units = reader.ue_at_most(MBS_MAX)?.checked_add(1)?;
         let progressive = reader.bit()?;
         if !progressive {
             reader.bit()?;
@@ -82,6 +119,7 @@ impl Sps {
             return None;
         }
         Some(Self {
+            id,
             profile,
             constraints,
             level,
@@ -90,7 +128,17 @@ impl Sps {
             width,
             height,
             progressive,
+            separate_planes,
+            frame_num_bits,
+            picture_order,
+            reference_frames,
+            colour: Colour::read(reader),
         })
+    }
+
+    /// Whether there is chroma in the slices of luma.
+    pub fn has_chroma(&self) -> bool {
+        self.chroma_format != 0 && !self.separate_planes
     }
 
     /// The profile's name, where it has a common one.
@@ -109,8 +157,57 @@ impl Sps {
     }
 }
 
-fn at_most(value: u32, most: u32) -> Option<u32> {
-    (value <= most).then_some(value)
+impl PictureOrder {
+    fn read(reader: &mut BitReader<'_>) -> Option<Self> {
+        match reader.ue()? {
+            0 => Some(Self::Lsb(reader.ue_at_most(12)?.checked_add(4)?)),
+            1 => {
+                let always_zero = reader.bit()?;
+                reader.se()?;
+                reader.se()?;
+                for _ in 0..reader.ue_at_most(255)? {
+                    reader.se()?;
+                }
+                Some(Self::Deltas(!always_zero))
+            }
+            2 => Some(Self::AsDecoded),
+            _ => None,
+        }
+    }
+}
+
+impl Colour {
+    /// The beginning of vui_parameters (§E.1.1), where there are any.
+    fn read(reader: &mut BitReader<'_>) -> Option<Self> {
+        if !reader.bit()? {
+            return None;
+        }
+        if reader.bit()? && reader.bits(8)? == EXTENDED_SAR {
+            reader.skip(32)?;
+        }
+        if reader.bit()? {
+            reader.bit()?;
+        }
+        if !reader.bit()? {
+            return None;
+        }
+        reader.skip(3)?;
+        let full_range = reader.bit()?;
+        let described = reader.bit()?;
+        let mut code = || {
+            if described {
+                u8::try_from(reader.bits(8)?).ok()
+            } else {
+                Some(2)
+            }
+        };
+        Some(Self {
+            full_range,
+            primaries: code()?,
+            transfer: code()?,
+            matrix: code()?,
+        })
+    }
 }
 
 /// §7.3.2.1.1.1.
@@ -133,47 +230,12 @@ fn skip_scaling_matrix(reader: &mut BitReader<'_>, lists: usize) -> Option<()> {
     Some(())
 }
 
-fn skip_picture_order(reader: &mut BitReader<'_>) -> Option<()> {
-    match at_most(reader.ue()?, 2)? {
-        0 => {
-            at_most(reader.ue()?, 12)?;
-        }
-        1 => {
-            reader.bit()?;
-            reader.se()?;
-            reader.se()?;
-            for _ in 0..at_most(reader.ue()?, 255)? {
-                reader.se()?;
-            }
-        }
-        _ => {}
-    }
-    Some(())
-}
-
-/// Takes out emulation prevention bytes (§7.4.1.1).
-fn unescape(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len());
-    let mut zeros = 0_u8;
-    for &byte in body {
-        if zeros >= 2 && byte == 3 {
-            zeros = 0;
-            continue;
-        }
-        zeros = if byte == 0 {
-            zeros.saturating_add(1)
-        } else {
-            0
-        };
-        out.push(byte);
-    }
-    out
-}
-
 const HIGH_PROFILES: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 /// Level 6.2 allows 139,264 macroblocks; one side can have at most sqrt(8 times that).
-const MAX_MBS: u32 = 1_055;
-const MAX_BYTES: usize = 1_024;
+const MBS_MAX: u32 = 1_055;
+const EXTENDED_SAR: u32 = 255;
+/// A sequence parameter set that needs more than this for what we read is not one.
+const BYTES_MAX: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
@@ -195,8 +257,40 @@ mod tests {
             (sps.bit_depth, sps.chroma_format, sps.progressive),
             (8, 1, true)
         );
+        assert_eq!(
+            (sps.id, sps.frame_num_bits, sps.picture_order),
+            (0, 4, PictureOrder::Lsb(6))
+        );
+        assert_eq!((sps.reference_frames, sps.colour), (4, None));
         for len in 0..10 {
             assert_eq!(Sps::parse(&unit.slice(..len)), None, "{len} bytes");
         }
+    }
+
+    #[test]
+    fn colour_is_read_where_it_is_said() {
+        // 16x16 Baseline up to the cropping, then a VUI: no aspect ratio, no overscan, PAL video of full range, described
+        // as BT.709 but for its matrix, which is BT.601's.
+        let mut bits = "01000010 11000000 00001010 1 1 011 010 0 1 1 1 1 0".to_owned();
+        bits.push_str(" 1 0 0 1 001 1 1 00000001 00000001 00000110 1");
+        let bits: String = bits.replace(' ', "");
+        let mut unit = vec![0x67];
+        unit.extend(bits.as_bytes().chunks(8).map(|byte| {
+            let value = byte
+                .iter()
+                .fold(0, |value, bit| value << 1 | u8::from(*bit == b'1'));
+            value << (8 - byte.len())
+        }));
+        let sps = Sps::parse(&unit.into()).unwrap();
+        assert_eq!((sps.width, sps.height), (16, 16));
+        assert_eq!(sps.picture_order, PictureOrder::AsDecoded);
+        assert_eq!(sps.reference_frames, 1);
+        let colour = Colour {
+            full_range: true,
+            primaries: 1,
+            transfer: 1,
+            matrix: 6,
+        };
+        assert_eq!(sps.colour, Some(colour));
     }
 }

@@ -9,8 +9,7 @@ use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp, decoder};
 use openh264_sys2 as sys;
 use zongzi_media::MediaTime;
-
-use crate::h264::Colour;
+use zongzi_media::h264::Colour;
 
 /// The library refused; its code, or 0 where it names none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use zongzi_media::bits::BitReader;
-use zongzi_media::h264::{NalType, NalUnit, SliceType};
+use zongzi_media::h264::{NalType, NalUnit, PictureOrder, SliceType, Sps};
 
-use super::parameters::{ParameterSets, Picture, PictureOrder, Sequence, at_most};
-use super::unescape;
+use super::parameters::{ParameterSets, Picture};
 
 /// A slice's header (ITU-T H.264 §7.3.3) as far as the marking of references, of a picture that is a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,29 +57,19 @@ impl SliceHeader {
     /// Reads the header of a slice; `None` for other NAL units, for fields, and for what is broken or refers to
     /// unknown parameter sets.
     pub(crate) fn read(unit: &NalUnit, sets: &ParameterSets) -> Option<Self> {
-        if !matches!(
-            unit.nal_type(),
-            NalType::SLICE | NalType::PARTITION_A | NalType::IDR
-        ) {
+        if !unit.nal_type().has_slice_header() {
             return None;
         }
-        let rbsp = unescape(unit.bytes().get(1..)?, BYTES_MAX);
+        let rbsp = unit.rbsp(BYTES_MAX);
         let reader = &mut BitReader::new(&rbsp);
         reader.ue()?;
-        let slice_type = match reader.ue()? {
-            0 | 5 => SliceType::P,
-            1 | 6 => SliceType::B,
-            2 | 7 => SliceType::I,
-            3 | 8 => SliceType::Sp,
-            4 | 9 => SliceType::Si,
-            _ => return None,
-        };
+        let slice_type = SliceType::of_code(reader.ue()?)?;
         let (picture, sequence) = sets.of(reader.ue()?)?;
         if sequence.separate_planes {
             reader.skip(2)?;
         }
         let frame_num = reader.bits(sequence.frame_num_bits)?;
-        if !sequence.frames_only && reader.bit()? {
+        if !sequence.progressive && reader.bit()? {
             return None;
         }
         let idr = unit.nal_type() == NalType::IDR;
@@ -108,7 +97,7 @@ impl SliceHeader {
             SliceType::I | SliceType::Si => false,
         };
         if explicit_weights {
-            skip_weights(reader, references, lists(slice_type), sequence.chroma)?;
+            skip_weights(reader, references, lists(slice_type), sequence.has_chroma())?;
         }
         let is_reference = unit.is_reference();
         let marking = match (is_reference, idr) {
@@ -130,7 +119,7 @@ impl SliceHeader {
             idr,
             frame_num,
             frame_num_max: 1_u32.checked_shl(sequence.frame_num_bits)?,
-            reference_frames: sequence.reference_frames,
+            reference_frames: usize::from(sequence.reference_frames),
             references: references[0],
             modifications,
             marking,
@@ -147,11 +136,7 @@ fn lists(slice_type: SliceType) -> usize {
     }
 }
 
-fn skip_picture_order(
-    reader: &mut BitReader<'_>,
-    picture: &Picture,
-    sequence: &Sequence,
-) -> Option<()> {
+fn skip_picture_order(reader: &mut BitReader<'_>, picture: &Picture, sequence: &Sps) -> Option<()> {
     match sequence.picture_order {
         PictureOrder::Lsb(bits) => {
             reader.bits(bits)?;
@@ -183,7 +168,7 @@ fn read_reference_counts(
     }
     if lists > 0 && reader.bit()? {
         for count in counts.iter_mut().take(lists) {
-            *count = usize::try_from(at_most(reader.ue()?, 31)?.checked_add(1)?).ok()?;
+            *count = usize::try_from(reader.ue_at_most(31)?.checked_add(1)?).ok()?;
         }
     }
     Some(counts)

@@ -12,11 +12,11 @@ mod tests;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use zongzi_media::h264::{self, NalType, NalUnit, NalUnits, Sps};
+use zongzi_media::h264::{self, Colour, NalType, NalUnit, NalUnits, Sps};
 use zongzi_media::{Frame, MediaTime, TrackId};
 
 use crate::ffi::h264::{Decoder, Encoder, Picture, Settings};
-use crate::h264::{Colour, ParameterSets};
+use crate::h264::ParameterSets;
 
 use self::ladder::Ladder;
 pub use self::ladder::Level;

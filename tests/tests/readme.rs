@@ -30,7 +30,7 @@ fn run(before: &[&str], line: &str, server: &Server) -> Result<Value, String> {
     let output = Command::new("bash")
         .args(["-c", &format!("{quiet}\n{script}")])
         .output()
-        .expect("there is bash");
+        .map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         return Err(said + &String::from_utf8_lossy(&output.stderr));

@@ -16,9 +16,8 @@ use zongzi_tests::tap::Tap;
 use super::clip::Case;
 use super::say;
 
-/// Plays all cases, or a `small` part of them, each for so many `seconds`.
-pub(crate) fn play(small: bool, seconds: u32) -> anyhow::Result<()> {
-    let cases = if small { Case::few() } else { Case::played() };
+/// Plays `cases`, each for so many `seconds`.
+pub(crate) fn play(cases: &[Case], seconds: u32) -> anyhow::Result<()> {
     let clips: Vec<_> = cases
         .iter()
         .map(|case| case.readable(seconds + BESIDE_SECONDS))

@@ -33,6 +33,9 @@ struct Options {
     /// Play them in Chromium, through the real server, and judge what it shows and lets hear
     #[arg(long)]
     browser: bool,
+    /// With --browser: only clips whose name, as the table shows it, has one of these in it
+    #[arg(long)]
+    only: Vec<String>,
     /// Seconds of each clip that is made (4), or is watched (15)
     #[arg(long)]
     seconds: Option<u32>,
@@ -44,7 +47,19 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     if options.browser {
         ensure!(options.files.is_empty(), "--browser makes its own clips");
-        return browser::play(options.small, options.seconds.unwrap_or(WATCHED_SECONDS));
+        let mut cases = if options.small {
+            Case::few()
+        } else {
+            Case::played()
+        };
+        let named = |case: &Case| {
+            options
+                .only
+                .iter()
+                .any(|part| case.to_string().contains(part))
+        };
+        cases.retain(|case| options.only.is_empty() || named(case));
+        return browser::play(&cases, options.seconds.unwrap_or(WATCHED_SECONDS));
     }
     let seconds = options.seconds.unwrap_or(CLIP_SECONDS);
     let dir = tempfile::tempdir()?;

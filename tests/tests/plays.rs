@@ -3,6 +3,8 @@
 //! The clip's pictures carry their number, its sound ticks on each second (`zongzi_tests::source`). A tap between host
 //! and server notes when each picture reached the server, so that every shown picture has an age.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -143,6 +145,75 @@ fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
     assert!(unshown <= UNSHOWN_MAX, "{unshown} pictures were not shown");
     assert!(age < AGE_MS_MAX, "pictures were {age:.0} ms old");
     judge_sound(&report);
+}
+
+#[test]
+fn whatever_x264_makes_of_b_frames_plays_also_upright_and_at_25_pictures_a_second() {
+    let cases = [
+        Clip {
+            size: (360, 640),
+            preset: "slow",
+            b_frames: 8,
+            ..STOCK
+        },
+        Clip {
+            preset: "superfast",
+            b_frames: 1,
+            pyramid: false,
+            fps: 25,
+            ..STOCK
+        },
+    ];
+    for clip in cases {
+        let (server, _host, tap) = publish(&clip, Publish::default());
+        let mut browser = Browser::start();
+        browser.open(&server.url("/watch/demo"));
+        watch(&mut browser, 18);
+        let report = browser.report();
+        assert_eq!(server.status("demo")["video"]["rendition"], "reencoded");
+        judge_order(&report);
+        let since = report.first_picture.expect("a picture was shown") + COLD_MS_MAX;
+        let all = report.pictures.iter().filter(|picture| picture.at > since);
+        let all: Vec<_> = all.copied().collect();
+        let unshown = reading::unshown(&all);
+        let ages = report.ages(&tap.passed());
+        let age = reading::median(&ages).expect("pictures were shown");
+        note(&format!(
+            "{clip:?}: {unshown} unshown in {}, median age {age:.0} ms",
+            all.len()
+        ));
+        let least = usize::try_from(clip.fps * 9).expect("few pictures");
+        assert!(all.len() > least, "{} pictures", all.len());
+        assert!(unshown <= UNSHOWN_MAX, "{unshown} pictures were not shown");
+        assert!(age < AGE_MS_MAX, "pictures were {age:.0} ms old");
+        judge_sound_at(&report, clip.fps);
+    }
+}
+
+#[test]
+fn another_program_can_encode_the_video_again() {
+    let dir = tempfile::tempdir().expect("a folder can be made");
+    let (program, ran) = (dir.path().join("worker"), dir.path().join("ran"));
+    let (zongzi, note) = (place::program("zongzi"), ran.display());
+    let script = format!(
+        "#!/bin/sh\necho \"$# arguments\" >> '{note}'\nexec '{}' transcode-worker\n",
+        zongzi.display()
+    );
+    std::fs::write(&program, script).expect("a file can be written");
+    std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("it is ours");
+    let server = Options::default()
+        .set("transcode.worker", &program.display().to_string())
+        .start();
+    let _host = Host::publish(&STOCK.file(), &server.rtmp_url(), &server.key("demo").key);
+    server.wait_live("demo");
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/demo"));
+    server.wait_status("demo", "the re-encode", |status| {
+        status["video"]["rendition"] == "reencoded"
+    });
+    goes_on(&mut browser);
+    let ran = std::fs::read_to_string(ran).expect("the program ran");
+    assert_eq!(ran, "0 arguments\n");
 }
 
 #[test]
@@ -517,7 +588,11 @@ fn judge_order(report: &Report) {
 }
 
 fn judge_sound(report: &Report) {
-    let offsets = report.sound_after_picture();
+    judge_sound_at(report, FPS);
+}
+
+fn judge_sound_at(report: &Report, fps: u32) {
+    let offsets = report.sound_after_picture_at(fps);
     let median = reading::median(&offsets).expect("ticks were heard");
     let last = offsets.last().copied().unwrap_or(f64::NAN);
     let stated = report.sound_after_picture_as_stated();

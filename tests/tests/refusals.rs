@@ -46,6 +46,28 @@ fn without_a_host_there_is_no_picture_and_the_page_waits() {
 }
 
 #[test]
+fn a_worker_that_is_no_program_is_named_before_anything_starts() {
+    let data = tempfile::tempdir().expect("a folder can be made");
+    for (path, words) in [
+        (place::root().join("README.md"), "not a program"),
+        (place::root(), "not a program"),
+        (data.path().join("missing"), "No such file"),
+    ] {
+        let output = std::process::Command::new(place::program("zongzi"))
+            .args(["serve", "--data"])
+            .arg(data.path().join("data"))
+            .args(["--set", &format!("transcode.worker={}", path.display())])
+            .output()
+            .expect("zongzi can be run");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        let named = format!("transcode.worker = {}", path.display());
+        assert!(said.contains(&named) && said.contains(words), "{said}");
+        assert!(!data.path().join("data").exists());
+    }
+}
+
+#[test]
 fn a_wrong_key_is_refused_late_and_tells_nothing() {
     let server = Server::start();
     let key = server.key("demo").key;

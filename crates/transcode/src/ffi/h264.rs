@@ -11,31 +11,31 @@ use openh264_sys2 as sys;
 use zongzi_media::MediaTime;
 use zongzi_media::h264::Colour;
 
-/// The library refused; its code, or 0 where it names none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Error(c_int);
+use crate::reencode::codec::{self, Codecs, Failed, Picture, Settings, Timed};
 
-/// An H.264 decoder that keeps pictures until their turn to be shown.
-pub(crate) struct Decoder {
+/// OpenH264 by Cisco, built from source. Not bit-exact on B pictures (50 dB against the exact ones at the worst).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OpenH264;
+
+impl Codecs for OpenH264 {
+    fn decoder(&self) -> Result<Box<dyn codec::Decoder>, Failed> {
+        Ok(Box::new(Decoder::new()?))
+    }
+
+    fn encoder(&self, settings: &Settings) -> Result<Box<dyn codec::Encoder>, Failed> {
+        Ok(Box::new(Encoder::new(settings)?))
+    }
+}
+
+struct Decoder {
     inner: decoder::Decoder,
 }
 
-/// A picture, 4:2:0 with 8 bits, in planes of their own.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Picture<'a> {
-    pub(crate) width: usize,
-    pub(crate) height: usize,
-    /// Y, U, V; each has at least a stride for every line but the last.
-    pub(crate) planes: [&'a [u8]; 3],
-    /// Bytes from line to line, of Y and of U and V.
-    pub(crate) strides: [usize; 2],
-}
-
 impl Decoder {
-    pub(crate) fn new() -> Result<Self, Error> {
+    fn new() -> Result<Self, Failed> {
         let config = decoder::DecoderConfig::new().flush_after_decode(decoder::Flush::NoFlush);
         let mut inner = decoder::Decoder::with_api_config(OpenH264API::from_source(), config)
-            .or(Err(Error(0)))?;
+            .or(Err(Failed(0)))?;
         // With it pictures go on after a loss, if fewer, until the next keyframe; without, they stop until then.
         let mut concealment: c_int = sys::ERROR_CON_SLICE_MV_COPY_CROSS_IDR_FREEZE_RES_CHANGE;
         // SAFETY: setting an option is what the raw interface is for; we break none that the wrapper relies on.
@@ -50,59 +50,8 @@ impl Decoder {
         Ok(Self { inner })
     }
 
-    /// Decodes one whole access unit, NAL units behind start codes. Gives the picture whose turn it is, if there is
-    /// one, with the time that came with *its* access unit. The picture is valid until the next call.
-    ///
-    /// After an error there may be a picture all the same, which the decoder has patched.
-    pub(crate) fn decode(
-        &mut self,
-        unit: &[u8],
-        time: MediaTime,
-    ) -> (Option<(MediaTime, Picture<'_>)>, Result<(), Error>) {
-        let Ok(length) = c_int::try_from(unit.len()) else {
-            return (None, Err(Error(0)));
-        };
-        let mut planes = [std::ptr::null_mut::<u8>(); 3];
-        let mut info = sys::SBufferInfo {
-            uiInBsTimeStamp: time.as_micros().cast_unsigned(),
-            ..Default::default()
-        };
-        // SAFETY: we only decode; nothing that the wrapper relies on is changed.
-        let raw = unsafe { self.inner.raw_api() };
-        // SAFETY: `unit` is as long as said; `planes` has room for three pointers, and `info` is a live SBufferInfo.
-        let state = unsafe {
-            raw.decode_frame_no_delay(
-                unit.as_ptr(),
-                length,
-                planes.as_mut_ptr().cast(),
-                &raw mut info,
-            )
-        };
-        let outcome = if state == sys::dsErrorFree {
-            Ok(())
-        } else {
-            Err(Error(state))
-        };
-        (self.picture(planes, &info), outcome)
-    }
-
-    /// The next of the pictures held back, when no more access units will come; `None` when there is none left.
-    pub(crate) fn flush(&mut self) -> Option<(MediaTime, Picture<'_>)> {
-        let mut planes = [std::ptr::null_mut::<u8>(); 3];
-        let mut info = sys::SBufferInfo::default();
-        // SAFETY: we only take out pictures; nothing that the wrapper relies on is changed.
-        let raw = unsafe { self.inner.raw_api() };
-        // SAFETY: `planes` has room for three pointers, and `info` is a live SBufferInfo.
-        unsafe { raw.flush_frame(planes.as_mut_ptr().cast(), &raw mut info) };
-        self.picture(planes, &info)
-    }
-
     /// What the decoder has put into `planes` and `info`.
-    fn picture(
-        &self,
-        planes: [*mut u8; 3],
-        info: &sys::SBufferInfo,
-    ) -> Option<(MediaTime, Picture<'_>)> {
+    fn picture(&self, planes: [*mut u8; 3], info: &sys::SBufferInfo) -> Option<Timed<'_>> {
         if info.iBufferStatus != 1 || planes.iter().any(|plane| plane.is_null()) {
             return None;
         }
@@ -138,29 +87,61 @@ impl Decoder {
     }
 }
 
+impl codec::Decoder for Decoder {
+    /// The picture is valid until the next call. After an error there may be one all the same: concealed.
+    fn decode(&mut self, unit: &[u8], time: MediaTime) -> (Option<Timed<'_>>, Result<(), Failed>) {
+        let Ok(length) = c_int::try_from(unit.len()) else {
+            return (None, Err(Failed(0)));
+        };
+        let mut planes = [std::ptr::null_mut::<u8>(); 3];
+        let mut info = sys::SBufferInfo {
+            uiInBsTimeStamp: time.as_micros().cast_unsigned(),
+            ..Default::default()
+        };
+        // SAFETY: we only decode; nothing that the wrapper relies on is changed.
+        let raw = unsafe { self.inner.raw_api() };
+        // SAFETY: `unit` is as long as said; `planes` has room for three pointers, and `info` is a live SBufferInfo.
+        let state = unsafe {
+            raw.decode_frame_no_delay(
+                unit.as_ptr(),
+                length,
+                planes.as_mut_ptr().cast(),
+                &raw mut info,
+            )
+        };
+        let outcome = if state == sys::dsErrorFree {
+            Ok(())
+        } else {
+            Err(Failed(state))
+        };
+        (self.picture(planes, &info), outcome)
+    }
+
+    fn flush(&mut self) -> Option<Timed<'_>> {
+        let mut planes = [std::ptr::null_mut::<u8>(); 3];
+        let mut info = sys::SBufferInfo::default();
+        // SAFETY: we only take out pictures; nothing that the wrapper relies on is changed.
+        let raw = unsafe { self.inner.raw_api() };
+        // SAFETY: `planes` has room for three pointers, and `info` is a live SBufferInfo.
+        unsafe { raw.flush_frame(planes.as_mut_ptr().cast(), &raw mut info) };
+        self.picture(planes, &info)
+    }
+}
+
 impl std::fmt::Debug for Decoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Decoder").finish_non_exhaustive()
     }
 }
 
-/// An H.264 encoder: Constrained Baseline, I and P pictures only, each at once.
-pub(crate) struct Encoder {
+struct Encoder {
     inner: encoder::Encoder,
-}
-
-/// What an [`Encoder`] is set to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Settings {
-    pub(crate) bits_per_second: u32,
-    pub(crate) pictures_per_second: f32,
-    pub(crate) colour: Option<Colour>,
 }
 
 impl Encoder {
     /// The settings were measured: complexity low without adaptive quantisation, background or scene detection is
     /// about x264's superfast at two thirds of its CPU; a second thread is no faster.
-    pub(crate) fn new(settings: &Settings) -> Result<Self, Error> {
+    fn new(settings: &Settings) -> Result<Self, Failed> {
         let mut config = EncoderConfig::new()
             .bitrate(encoder::BitRate::from_bps(settings.bits_per_second))
             .max_frame_rate(FrameRate::from_hz(settings.pictures_per_second))
@@ -178,7 +159,7 @@ impl Encoder {
             config = config.vui(vui(colour));
         }
         let mut inner = encoder::Encoder::with_api_config(OpenH264API::from_source(), config)
-            .or(Err(Error(0)))?;
+            .or(Err(Failed(0)))?;
         // The wrapper sets this too, but after the library has written its first warning to standard error: that
         // without frame skipping the bit rate is not controlled. Measured, it is.
         let mut quiet: c_int = sys::WELS_LOG_QUIET;
@@ -188,16 +169,16 @@ impl Encoder {
         unsafe { raw.set_option(sys::ENCODER_OPTION_TRACE_LEVEL, (&raw mut quiet).cast()) };
         Ok(Self { inner })
     }
+}
 
-    /// Encodes a picture, the first and every `keyframe` as an IDR picture. Hands each NAL unit, without start code,
-    /// to `take`.
-    pub(crate) fn encode(
+impl codec::Encoder for Encoder {
+    fn encode(
         &mut self,
         picture: &Picture<'_>,
         time: MediaTime,
         keyframe: bool,
-        mut take: impl FnMut(&[u8]),
-    ) -> Result<(), Error> {
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), Failed> {
         if keyframe {
             self.inner.force_intra_frame();
         }
@@ -205,9 +186,9 @@ impl Encoder {
         let stream = self
             .inner
             .encode_at(picture, Timestamp::from_millis(millis))
-            .or(Err(Error(0)))?;
+            .or(Err(Failed(0)))?;
         if stream.frame_type() == FrameType::Invalid {
-            return Err(Error(0));
+            return Err(Failed(0));
         }
         let layers = (0..stream.num_layers()).filter_map(|layer| stream.layer(layer));
         for layer in layers {

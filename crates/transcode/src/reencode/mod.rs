@@ -3,21 +3,23 @@
 //! What runs for each picture: decode (at 720p about 4 ms), wait for its turn (the decoder holds back as many pictures
 //! as the stream reorders, 2 with OBS: 67 ms at 30 a second), encode (about 4 ms). The encoder holds nothing back.
 
+pub mod codec;
 mod ladder;
 mod picture;
 mod rate;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use zongzi_media::h264::{self, Colour, NalType, NalUnit, NalUnits, Sps};
 use zongzi_media::{Frame, MediaTime, TrackId};
 
-use crate::ffi::h264::{Decoder, Encoder, Picture, Settings};
 use crate::h264::ParameterSets;
 
+use self::codec::{Codecs, Decoder, Encoder, OpenH264, Picture, Settings};
 use self::ladder::Ladder;
 pub use self::ladder::Level;
 use self::picture::Half;
@@ -32,7 +34,8 @@ use self::rate::Rate;
 pub struct Reencoder {
     track: TrackId,
     length_size: u8,
-    decoder: Decoder,
+    codecs: Arc<dyn Codecs>,
+    decoder: Box<dyn Decoder>,
     /// Parameter sets of the configuration, behind start codes: the decoder gets them with every keyframe.
     parameters: Vec<u8>,
     colour: Option<Colour>,
@@ -124,15 +127,28 @@ impl Reencoder {
     /// The shortest time between keyframes, however many are asked for.
     pub const KEYFRAME_SPACING: Duration = Duration::from_secs(1);
 
-    /// Begins a track of this configuration.
+    /// Begins a track of this configuration, with [`OpenH264`].
     ///
     /// # Errors
     /// When it cannot be decoded.
     pub fn new(config: &h264::Config, hint: Hint) -> Result<Self, Refused> {
+        Self::with(Arc::new(OpenH264), config, hint)
+    }
+
+    /// The same with other codecs.
+    ///
+    /// # Errors
+    /// When it cannot be decoded.
+    pub fn with(
+        codecs: Arc<dyn Codecs>,
+        config: &h264::Config,
+        hint: Hint,
+    ) -> Result<Self, Refused> {
         let mut reencoder = Self {
             track: TrackId::VIDEO,
             length_size: config.length_size,
-            decoder: Decoder::new().or(Err(Refused::Codec))?,
+            decoder: codecs.decoder().or(Err(Refused::Codec))?,
+            codecs,
             parameters: Vec::new(),
             colour: None,
             unit: Vec::new(),
@@ -154,7 +170,7 @@ impl Reencoder {
         out: &mut Vec<Output>,
     ) -> Result<(), Refused> {
         self.finish(out);
-        self.decoder = Decoder::new().or(Err(Refused::Codec))?;
+        self.decoder = self.codecs.decoder().or(Err(Refused::Codec))?;
         self.adopt(config)
     }
 
@@ -193,6 +209,7 @@ impl Reencoder {
                 break;
             };
             self.output.encode(
+                self.codecs.as_ref(),
                 self.track,
                 time,
                 &picture,
@@ -269,6 +286,7 @@ impl Reencoder {
         self.output.silent = 0;
         if let Some(out) = out {
             self.output.encode(
+                self.codecs.as_ref(),
                 self.track,
                 time,
                 &picture,
@@ -284,7 +302,7 @@ impl Reencoder {
 /// The second half: from pictures to frames.
 #[derive(Debug)]
 struct Encoding {
-    encoder: Option<(Encoder, Shape)>,
+    encoder: Option<(Box<dyn Encoder>, Shape)>,
     ladder: Ladder,
     rate: Rate,
     half: Half,
@@ -333,6 +351,7 @@ impl Encoding {
 
     fn encode(
         &mut self,
+        codecs: &dyn Codecs,
         track: TrackId,
         time: MediaTime,
         picture: &Picture<'_>,
@@ -352,7 +371,7 @@ impl Encoding {
             Level::Full => *picture,
             Level::HalfSize | Level::HalfRate => half.shrink(picture),
         };
-        if let Some(keyframe) = self.encode_shown(track, time, &shown, colour, out) {
+        if let Some(keyframe) = self.encode_shown(codecs, track, time, &shown, colour, out) {
             self.last_picture = Some(time);
             counts.encoded += 1;
             counts.keyframes += u64::from(keyframe);
@@ -367,6 +386,7 @@ impl Encoding {
     /// Whether it became a keyframe; `None` if the encoder refused.
     fn encode_shown(
         &mut self,
+        codecs: &dyn Codecs,
         track: TrackId,
         time: MediaTime,
         picture: &Picture<'_>,
@@ -386,23 +406,24 @@ impl Encoding {
         let fits = |shape: &Shape| shape.fits(&wanted, keyframe);
         let mut encoder = match self.encoder.take().filter(|(_, shape)| fits(shape)) {
             Some(encoder) => encoder,
-            None => (Encoder::new(&wanted.settings).ok()?, wanted),
+            None => (codecs.encoder(&wanted.settings).ok()?, wanted),
         };
         let mut parameters = [Bytes::new(), Bytes::new()];
         let mut payload = BytesMut::new();
         let mut idr = false;
         encoder
             .0
-            .encode(picture, time, keyframe, |unit| {
-                match unit.first().map(|first| first & 0x1f) {
-                    Some(7) => parameters[0] = Bytes::copy_from_slice(unit),
-                    Some(8) => parameters[1] = Bytes::copy_from_slice(unit),
-                    kind => {
-                        idr |= kind == Some(NalType::IDR.0);
-                        if let Ok(length) = u32::try_from(unit.len()) {
-                            payload.put_u32(length);
-                            payload.extend_from_slice(unit);
-                        }
+            .encode(picture, time, keyframe, &mut |unit: &[u8]| match unit
+                .first()
+                .map(|first| first & 0x1f)
+            {
+                Some(7) => parameters[0] = Bytes::copy_from_slice(unit),
+                Some(8) => parameters[1] = Bytes::copy_from_slice(unit),
+                kind => {
+                    idr |= kind == Some(NalType::IDR.0);
+                    if let Ok(length) = u32::try_from(unit.len()) {
+                        payload.put_u32(length);
+                        payload.extend_from_slice(unit);
                     }
                 }
             })

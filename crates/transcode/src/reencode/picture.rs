@@ -1,4 +1,4 @@
-use crate::ffi::h264::Picture;
+use super::codec::Picture;
 
 /// A picture of half the width and half the height.
 #[derive(Debug, Default)]

@@ -327,6 +327,60 @@ fn shifted(frame: &Frame, millis: i64) -> Frame {
 }
 
 /// A clip of 2 s, several times over.
+/// Another codec behind the seam: OpenH264, but each of its encoders fails at its 20th picture.
+#[derive(Debug)]
+struct Failing;
+
+#[derive(Debug)]
+struct FailingEncoder {
+    inner: Box<dyn Encoder>,
+    left: u32,
+}
+
+impl Codecs for Failing {
+    fn decoder(&self) -> Result<Box<dyn Decoder>, codec::Failed> {
+        OpenH264.decoder()
+    }
+
+    fn encoder(&self, settings: &Settings) -> Result<Box<dyn Encoder>, codec::Failed> {
+        let inner = OpenH264.encoder(settings)?;
+        Ok(Box::new(FailingEncoder { inner, left: 19 }))
+    }
+}
+
+impl Encoder for FailingEncoder {
+    fn encode(
+        &mut self,
+        picture: &Picture<'_>,
+        time: MediaTime,
+        keyframe: bool,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), codec::Failed> {
+        self.left = self.left.checked_sub(1).ok_or(codec::Failed(7))?;
+        self.inner.encode(picture, time, keyframe, take)
+    }
+}
+
+#[test]
+fn an_encoder_that_fails_costs_one_picture_and_the_next_one_begins_with_a_keyframe() {
+    let (config, frames) = fixture::video(OBS);
+    let mut reencoder = Reencoder::with(Arc::new(Failing), &config, HINT).unwrap();
+    let mut out = Vec::new();
+    for frame in &frames {
+        reencoder.push(frame, ON_TIME, &mut out).unwrap();
+    }
+    reencoder.finish(&mut out);
+    let counts = reencoder.counts();
+    assert_eq!(
+        (counts.decoded, counts.encoded, counts.skipped),
+        (60, 57, 3)
+    );
+    let (configs, made) = split(&out);
+    let keyframes: Vec<usize> = (0..made.len()).filter(|n| made[*n].keyframe).collect();
+    assert_eq!(keyframes, [0, 19, 38]);
+    assert_eq!(lumas(configs[0], &made).len(), 57, "and all can be decoded");
+}
+
 fn repeated(frames: &[Frame], times: i64) -> Vec<Frame> {
     (0..times)
         .flat_map(|round| {
@@ -339,7 +393,7 @@ fn repeated(frames: &[Frame], times: i64) -> Vec<Frame> {
 
 /// The brightness of each picture of a stream, by its time.
 fn lumas(config: &h264::Config, frames: &[Frame]) -> BTreeMap<MediaTime, Vec<u8>> {
-    let mut decoder = Decoder::new().unwrap();
+    let mut decoder = OpenH264.decoder().unwrap();
     let mut pictures = BTreeMap::new();
     let mut keep = |(time, picture): (MediaTime, Picture<'_>)| {
         let lines = picture.planes[0]

@@ -1,19 +1,26 @@
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 
 use zongzi_media::{Frame, TrackId, h264};
 
 use super::framing::{Broken, Framing};
 use super::message::{Failure, Reply, Request};
+use crate::reencode::codec::Codecs;
 use crate::reencode::{GiveWay, Output, Reencoder};
 
-/// All that a child does: reads requests, does them, writes replies, until the input ends or it has given up (the last
-/// reply is then [`Reply::Failed`]).
+/// All that a child does: reads requests, does them with `codecs`, writes replies, until the input ends or it has given up
+/// (the last reply is then [`Reply::Failed`]).
 ///
 /// # Errors
 /// When reading or writing fails: the parent is gone.
-pub fn serve(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
+pub fn serve(
+    codecs: &Arc<dyn Codecs>,
+    mut input: impl Read,
+    mut output: impl Write,
+) -> io::Result<()> {
     let mut framing = Framing::default();
     let mut child = Child {
+        codecs: Arc::clone(codecs),
         reencoder: None,
         made: Vec::new(),
     };
@@ -51,6 +58,7 @@ pub fn serve(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
 }
 
 struct Child {
+    codecs: Arc<dyn Codecs>,
     reencoder: Option<Reencoder>,
     made: Vec<Output>,
 }
@@ -71,7 +79,8 @@ impl Child {
                 })?;
                 match reencoder {
                     Some(reencoder) => reencoder.reconfigure(&config, made),
-                    None => Reencoder::new(&config, hint).map(|new| *reencoder = Some(new)),
+                    None => Reencoder::with(Arc::clone(&self.codecs), &config, hint)
+                        .map(|new| *reencoder = Some(new)),
                 }
                 .map_err(GiveWay::from)
             }

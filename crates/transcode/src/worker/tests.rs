@@ -1,5 +1,6 @@
 //! A child is fed from memory; its replies are read as the server would.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use zongzi_media::{Frame, MediaTime};
 
 use super::*;
 use crate::fixture::{self, OBS};
+use crate::reencode::codec::{Codecs, OpenH264};
 use crate::reencode::{Hint, Level, Output, Reencoder};
 
 const HINT: Hint = Hint {
@@ -25,7 +27,8 @@ fn talk(requests: &[Request]) -> Vec<Reply> {
 
 fn replies(input: &[u8]) -> Vec<Reply> {
     let mut output = Vec::new();
-    serve(input, &mut output).unwrap();
+    let codecs: Arc<dyn Codecs> = Arc::new(OpenH264);
+    serve(&codecs, input, &mut output).unwrap();
     let mut framing = Framing::default();
     framing.push(&output);
     let mut replies = Vec::new();

@@ -57,6 +57,7 @@ impl Server {
             .playback
             .gate_settings()
             .map_err(StartError::Settings)?;
+        let workers = Workers::prepare(&settings.transcode).map_err(StartError::Settings)?;
         let bound = Bound::open(&settings).map_err(StartError::Settings)?;
         let listening = bound.addresses().map_err(StartError::Failed)?;
         let control = Control::open(&settings.data.dir).map_err(|error| {
@@ -73,7 +74,7 @@ impl Server {
             .context("the store can't be used")
             .map_err(StartError::Failed)?;
         let gate = Arc::new(control.playback_gate(playback));
-        let server = Self::wire(&settings, bound, &control, gate, hooks)
+        let server = Self::wire(&settings, bound, &control, gate, hooks, workers)
             .await
             .map_err(StartError::Failed)?;
         let reach = Reach::here();
@@ -121,11 +122,10 @@ impl Server {
         control: &Control<Sqlite>,
         viewers_gate: Arc<playback::Gate<Sqlite>>,
         mut hooks: Hooks,
+        video: Workers,
     ) -> anyhow::Result<Self> {
         let epoch = Instant::now();
         let about = about(settings, &bound)?;
-        let video = Workers::new(settings.transcode.max_streams)
-            .context("this program can't find itself")?;
         let video_counts = video.counts();
         let hub = Hub::new(
             settings.broadcast.hub_config(&settings.limits),

@@ -1,8 +1,8 @@
 //! Video renditions, each in a child process of its own: see [`zongzi_transcode::worker`] for what the two say to each
 //! other.
 //!
-//! The child is this very program (`zongzi transcode-worker`), with an empty environment, none of the server's
-//! descriptors, and limits that it sets for itself before it reads a byte. Here, each has one task. A rendition that is
+//! The child is this very program (`zongzi transcode-worker`) or the one that `transcode.worker` names, with an empty
+//! environment, none of the server's descriptors, and limits that it sets for itself before it reads a byte. Here, each has one task. A rendition that is
 //! dropped, and a server that ends, kills its child.
 
 mod child;
@@ -14,6 +14,7 @@ pub(crate) use counts::{Counts, Ending};
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,28 +32,68 @@ use zongzi_transcode::worker::{Failure, Framing, Reply, Request};
 
 use self::counts::Running;
 use self::load::Load;
+use crate::settings::Transcode;
+
+/// What runs as a child.
+#[derive(Debug, Clone)]
+enum Program {
+    /// This very program, at this path.
+    Own(PathBuf),
+    /// One that speaks the same (docs/transcode-worker.md). It sets its own limits.
+    Other(PathBuf),
+}
+
+impl Program {
+    fn of(settings: &Transcode) -> Result<Self, String> {
+        let Some(path) = &settings.worker else {
+            let own = std::env::current_exe();
+            return own
+                .map(Self::Own)
+                .map_err(|error| format!("transcode: this program can't find itself: {error}"));
+        };
+        let refuse = |why: &str| format!("transcode.worker = {}: {why}", path.display());
+        let found = std::fs::metadata(path).map_err(|error| refuse(&error.to_string()))?;
+        if !found.is_file() || found.permissions().mode() & ANY_EXECUTE == 0 {
+            return Err(refuse("not a program"));
+        }
+        // Looked for in no search path: a bare name is a file of the working folder, here and when it is started.
+        let path = path
+            .canonicalize()
+            .map_err(|error| refuse(&error.to_string()))?;
+        Ok(Self::Other(path))
+    }
+
+    fn command(&self) -> Command {
+        match self {
+            Self::Own(path) => {
+                let mut command = Command::new(path);
+                command.arg(child::COMMAND);
+                command
+            }
+            Self::Other(path) => Command::new(path),
+        }
+    }
+}
 
 /// Starts children, as many as may be.
 #[derive(Debug)]
 pub(crate) struct Workers {
-    program: PathBuf,
+    program: Program,
     places: Arc<Semaphore>,
     counts: Arc<Counts>,
     runtime: Handle,
 }
 
 impl Workers {
-    /// At most `streams_max` at a time, run by the present tokio runtime.
-    ///
-    /// # Errors
-    /// When this program's own file can't be found.
+    /// As many at a time as the settings say, run by the present tokio runtime; an error names the settings key.
     ///
     /// # Panics
     /// Outside a tokio runtime.
-    pub(crate) fn new(streams_max: usize) -> io::Result<Self> {
+    pub(crate) fn prepare(settings: &Transcode) -> Result<Self, String> {
+        let places = settings.max_streams.min(Semaphore::MAX_PERMITS);
         Ok(Self {
-            program: std::env::current_exe()?,
-            places: Arc::new(Semaphore::new(streams_max.min(Semaphore::MAX_PERMITS))),
+            program: Program::of(settings)?,
+            places: Arc::new(Semaphore::new(places)),
             counts: Arc::default(),
             runtime: Handle::current(),
         })
@@ -174,7 +215,7 @@ impl Pending {
 
 /// The task's own.
 struct Worker {
-    program: PathBuf,
+    program: Program,
     running: Running,
     pending: Arc<Pending>,
     deliver: DeliverVideo,
@@ -204,8 +245,9 @@ impl Worker {
 
     /// Speaks with a child until one of the two is over.
     async fn converse(&self, queue: mpsc::Receiver<Request>) -> io::Result<(Ending, String)> {
-        let mut child = Command::new(&self.program)
-            .arg(child::COMMAND)
+        let mut child = self
+            .program
+            .command()
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -324,6 +366,8 @@ const QUEUE_MAX: usize = 1_024;
 /// With so few requests unanswered a rendition has caught up; the decoder alone holds none of them.
 const CAUGHT_UP: usize = 3;
 const READ_BYTES: usize = 64 << 10;
+/// Execution by anybody (chmod).
+const ANY_EXECUTE: u32 = 0o111;
 /// How long a child that has broken off may take to end.
 const EXIT_WAIT: Duration = Duration::from_millis(200);
 /// 720p30 as OBS sends it.

@@ -11,5 +11,5 @@ mod wiring;
 
 pub(crate) use load::{Overrides, SettingsError, load};
 pub(crate) use sections::{
-    Broadcast, Hooks, Http, Limits, Log, LogFormat, Media, Playback, Rtmp, Settings,
+    Broadcast, Hooks, Http, Limits, Log, LogFormat, Media, Playback, Rtmp, Settings, Transcode,
 };

@@ -131,6 +131,8 @@ pub(crate) struct Broadcast {
 pub(crate) struct Transcode {
     /// Broadcasts at one time; 0 is none.
     pub(crate) max_streams: usize,
+    /// The program that does it in the place of this one.
+    pub(crate) worker: Option<PathBuf>,
 }
 
 /// What private channels ask of viewers.
@@ -255,7 +257,10 @@ impl Default for Broadcast {
 
 impl Default for Transcode {
     fn default() -> Self {
-        Self { max_streams: 4 }
+        Self {
+            max_streams: 4,
+            worker: None,
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 use std::io;
+use std::sync::Arc;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
+use zongzi_transcode::reencode::codec::{Codecs, OpenH264};
+use zongzi_transcode::worker;
 
 use crate::serve::priority;
 
@@ -25,7 +28,8 @@ pub(crate) fn run() -> io::Result<()> {
         setrlimit(resource, limit)?;
     }
     priority::lower_this_process()?;
-    zongzi_transcode::worker::serve(io::stdin().lock(), io::stdout().lock())
+    let codecs: Arc<dyn Codecs> = Arc::new(OpenH264);
+    worker::serve(&codecs, io::stdin().lock(), io::stdout().lock())
 }
 
 /// Address space: at 4K it had 1.35 GB, of which the allocator reserves 1 GB without using it.

@@ -70,7 +70,12 @@ pub(super) enum Output {
         rate: Option<Rate>,
     },
     /// Give the running video rendition a picture; from the `cached` group nothing is to be made but later pictures.
-    PushVideo { frame: Frame, cached: bool },
+    /// Viewers have pictures up to `shown`. When the rendition has caught up [`Broadcast::video_begins`] is told.
+    PushVideo {
+        frame: Frame,
+        cached: bool,
+        shown: Option<MediaTime>,
+    },
     /// The running video rendition shall make a keyframe.
     RequestKeyframe,
     /// End the running video rendition.
@@ -482,9 +487,7 @@ impl Broadcast {
             let _: Pushed = self.video.source.push(source.clone());
         }
         while let Some(picture) = self.video.order.pop() {
-            if !self.video.reencode.plays() {
-                self.emit_video(now, &picture);
-            }
+            self.in_order(now, picture);
         }
         self.tend_reencode(now, source);
         self.say_video();

@@ -297,9 +297,14 @@ impl Owner {
                         Err(why) => self.core.video_made(now(), number, VideoMade::GaveWay(why)),
                     }
                 }
-                Output::PushVideo { frame, cached } => {
-                    if let Some(rendition) = &mut self.video {
-                        rendition.push(frame, cached);
+                Output::PushVideo {
+                    frame,
+                    cached,
+                    shown,
+                } => {
+                    let video = self.video.as_mut();
+                    if video.is_some_and(|video| video.push(frame, cached, shown)) {
+                        self.core.video_begins(now());
                     }
                 }
                 Output::RequestKeyframe => {

@@ -18,7 +18,7 @@ pub use pool::{Pool, PoolCounts, QUEUE_FRAMES_MAX};
 
 use std::fmt;
 
-use zongzi_media::{Frame, aac, h264};
+use zongzi_media::{Frame, MediaTime, aac, h264};
 
 use crate::playability::Reason;
 
@@ -71,7 +71,10 @@ pub enum Fate {
 pub trait VideoRendition: Send {
     /// Hands over the next source frame in decoding order, without waiting. From the `cached` group, with which it is
     /// caught up, nothing is made. What can't be taken ends the rendition: it then delivers [`VideoMade::GaveWay`].
-    fn push(&mut self, frame: Frame, cached: bool);
+    ///
+    /// `shown` is the presentation time of the newest picture that viewers have from elsewhere. Once it has caught up it
+    /// answers `true`, and makes every picture that is later than the `shown` of the first such call, and none before.
+    fn push(&mut self, frame: Frame, cached: bool, shown: Option<MediaTime>) -> bool;
 
     /// Viewers have lost pictures: the next one shall be a keyframe, as soon as the encoder may make another one.
     fn request_keyframe(&mut self);

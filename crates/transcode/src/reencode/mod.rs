@@ -220,6 +220,12 @@ impl Reencoder {
         }
     }
 
+    /// Viewers have the pictures up to this time: they are not encoded.
+    pub fn begin_after(&mut self, shown: MediaTime) {
+        let last = &mut self.output.last_picture;
+        *last = Some(last.map_or(shown, |last| last.max(shown)));
+    }
+
     /// The next picture shall be a keyframe, as soon as [`Reencoder::KEYFRAME_SPACING`] allows.
     pub fn request_keyframe(&mut self) {
         self.output.keyframe_wanted = true;

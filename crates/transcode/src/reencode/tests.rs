@@ -118,6 +118,27 @@ fn keyframes_come_every_two_seconds_and_on_request_once_a_second() {
 }
 
 #[test]
+fn what_viewers_have_is_not_encoded_and_the_next_picture_is_the_first_keyframe() {
+    let (config, frames) = fixture::video(X264_SLOW_BF8);
+    let mut shown: Vec<MediaTime> = frames.iter().map(|frame| frame.pts).collect();
+    shown.sort();
+    let mut reencoder = Reencoder::new(&config, HINT).unwrap();
+    let mut out = Vec::new();
+    for frame in &frames[..10] {
+        reencoder.warm(frame).unwrap();
+    }
+    reencoder.begin_after(shown[14]);
+    for frame in &frames[10..] {
+        reencoder.push(frame, ON_TIME, &mut out).unwrap();
+    }
+    reencoder.finish(&mut out);
+    let (_, made) = split(&out);
+    let times: Vec<MediaTime> = made.iter().map(|frame| frame.pts).collect();
+    assert_eq!(times, shown[15..]);
+    assert!(made[0].keyframe);
+}
+
+#[test]
 fn a_rendition_that_is_late_gets_smaller_then_slower_then_gives_way() {
     let (config, frames) = fixture::video(X264_SLOW_BF8);
     let mut reencoder = Reencoder::new(&config, HINT).unwrap();

@@ -33,6 +33,8 @@ pub enum Request {
         /// NAL units as in [`zongzi_media::Frame::payload`].
         payload: Bytes,
     },
+    /// Viewers have the pictures up to this time of presentation: none of them is to be made.
+    Shown(MediaTime),
     /// A viewer needs a keyframe.
     Keyframe,
     /// There is a gap: give out what is held back.
@@ -106,6 +108,7 @@ impl Request {
                     body.put_slice(bounded(payload));
                 });
             }
+            Self::Shown(time) => message(out, SHOWN, |body| body.put_i64(time.as_micros())),
             Self::Keyframe => message(out, KEYFRAME, |_| {}),
             Self::Finish => message(out, FINISH, |_| {}),
         }
@@ -135,6 +138,10 @@ impl Request {
                     pts: MediaTime::from_micros(body.try_get_i64().map_err(malformed)?),
                     payload: body,
                 })
+            }
+            SHOWN => {
+                let time = body.try_get_i64().map_err(malformed)?;
+                Ok(Self::Shown(MediaTime::from_micros(time)))
             }
             KEYFRAME => Ok(Self::Keyframe),
             FINISH => Ok(Self::Finish),
@@ -256,6 +263,7 @@ const CONFIGURE: u8 = 1;
 const PICTURE: u8 = 2;
 const KEYFRAME: u8 = 3;
 const FINISH: u8 = 4;
+const SHOWN: u8 = 5;
 const CONFIG: u8 = 65;
 const MADE: u8 = 66;
 const DONE: u8 = 67;

@@ -108,6 +108,10 @@ impl Child {
                     reencoder.warm(&frame)
                 }
             }
+            (Request::Shown(time), Some(reencoder)) => {
+                reencoder.begin_after(time);
+                Ok(())
+            }
             (Request::Keyframe, Some(reencoder)) => {
                 reencoder.request_keyframe();
                 Ok(())

@@ -180,7 +180,7 @@ proptest! {
                 pts: MediaTime::from_micros(time.wrapping_neg()),
                 payload: payload.clone().into(),
             })
-            .chain([Request::Keyframe, Request::Finish])
+            .chain([Request::Shown(MediaTime::from_micros(-7)), Request::Keyframe, Request::Finish])
             .collect();
         let mut bytes = Vec::new();
         requests.iter().for_each(|request| request.write(&mut bytes));

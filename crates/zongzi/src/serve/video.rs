@@ -25,7 +25,7 @@ use tokio::process::{ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::AbortHandle;
-use zongzi_media::{Frame, TrackId, h264};
+use zongzi_media::{Frame, MediaTime, TrackId, h264};
 use zongzi_relay::rendition::{DeliverVideo, GiveWay, Rate, VideoMade, VideoRendition};
 use zongzi_transcode::reencode::Hint;
 use zongzi_transcode::worker::{Failure, Framing, Reply, Request};
@@ -158,8 +158,13 @@ struct Rendition {
 struct Pending(Mutex<VecDeque<Instant>>);
 
 impl VideoRendition for Rendition {
-    fn push(&mut self, frame: Frame, cached: bool) {
-        self.encodes |= !cached && self.pending.len() <= CAUGHT_UP;
+    fn push(&mut self, frame: Frame, cached: bool, shown: Option<MediaTime>) -> bool {
+        if !self.encodes && !cached && self.pending.len() <= CAUGHT_UP {
+            self.encodes = true;
+            if let Some(shown) = shown {
+                self.request(Request::Shown(shown));
+            }
+        }
         self.request(Request::Picture {
             encode: self.encodes,
             keyframe: frame.keyframe,
@@ -168,6 +173,7 @@ impl VideoRendition for Rendition {
             pts: frame.pts,
             payload: frame.payload,
         });
+        self.encodes
     }
 
     fn request_keyframe(&mut self) {

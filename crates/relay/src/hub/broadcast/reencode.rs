@@ -34,6 +34,8 @@ pub(super) struct Reencode {
     work: Work,
     /// When it was last asked for a keyframe.
     asked: Option<Instant>,
+    /// Pictures of the I/P rendition that viewers do not get unless its first keyframe is late.
+    held: Vec<Picture>,
     /// Of the pictures that it makes.
     size: Option<(u32, u32)>,
 }
@@ -42,8 +44,11 @@ pub(super) struct Reencode {
 enum State {
     #[default]
     Off,
-    /// Its first keyframe is waited for.
+    /// It catches up with the host.
     Starting,
+    /// It has, at that time: its first keyframe is waited for, and shows what comes after the newest picture that viewers
+    /// have.
+    Begun(Instant),
     /// Viewers get it, since then.
     Playing(Instant),
     /// It gave way and is tried again then; `None`: not for this configuration.
@@ -65,6 +70,13 @@ impl Reencode {
         matches!(self.state, State::Playing(_))
     }
 
+    fn runs(&self) -> bool {
+        matches!(
+            self.state,
+            State::Starting | State::Begun(_) | State::Playing(_)
+        )
+    }
+
     /// Whether viewers get, or can be expected to get within seconds, all pictures.
     pub(super) fn mends(&self) -> bool {
         !self.lacks
@@ -75,7 +87,7 @@ impl Reencode {
             self.unwanted = None;
         }
         let due = match self.state {
-            State::Starting | State::Playing(_) => {
+            State::Starting | State::Begun(_) | State::Playing(_) => {
                 let since = (!wanted).then(|| *self.unwanted.get_or_insert(now));
                 let over =
                     since.is_some_and(|since| now.saturating_duration_since(since) >= LINGER);
@@ -141,12 +153,46 @@ impl Broadcast {
             Step::Push => self.outputs.push_back(Output::PushVideo {
                 frame: picture,
                 cached: false,
+                shown: self.video.newest,
             }),
             Step::Stop => {
                 self.stop_reencode();
                 self.video.reencode.lacks = false;
                 self.fall_back(now);
             }
+        }
+    }
+
+    /// The re-encode has caught up: viewers get no more of the I/P rendition, so that none of its pictures is newer than
+    /// the first that it makes.
+    pub(in crate::hub) fn video_begins(&mut self, now: Instant) {
+        let reencode = &mut self.video.reencode;
+        if reencode.state == State::Starting {
+            reencode.state = State::Begun(now);
+        }
+    }
+
+    /// What becomes of the I/P rendition's next picture.
+    pub(super) fn in_order(&mut self, now: Instant, picture: Picture) {
+        match self.video.reencode.state {
+            State::Playing(_) => {}
+            State::Begun(since)
+                if now.saturating_duration_since(since) < KEYFRAME_WAIT
+                    && self.video.reencode.held.len() < HELD_MAX =>
+            {
+                self.video.reencode.held.push(picture);
+            }
+            _ => {
+                self.let_go(now);
+                self.emit_video(now, &picture);
+            }
+        }
+    }
+
+    /// Viewers get the pictures that were held for the re-encode's first keyframe.
+    fn let_go(&mut self, now: Instant) {
+        for picture in std::mem::take(&mut self.video.reencode.held) {
+            self.emit_video(now, &picture);
         }
     }
 
@@ -160,8 +206,7 @@ impl Broadcast {
     /// What video rendition `number` made.
     pub(in crate::hub) fn video_made(&mut self, now: Instant, number: u64, made: VideoMade) {
         let reencode = &self.video.reencode;
-        let runs = matches!(reencode.state, State::Starting | State::Playing(_));
-        if number != reencode.number || !runs {
+        if number != reencode.number || !reencode.runs() {
             return;
         }
         match made {
@@ -177,6 +222,8 @@ impl Broadcast {
                 self.outputs.push_back(Output::StopVideo);
                 if played {
                     self.fall_back(now);
+                } else {
+                    self.let_go(now);
                 }
             }
         }
@@ -186,9 +233,10 @@ impl Broadcast {
     /// Ends it; what viewers have of it stands.
     pub(super) fn stop_reencode(&mut self) {
         let reencode = &mut self.video.reencode;
-        if matches!(reencode.state, State::Starting | State::Playing(_)) {
+        if reencode.runs() {
             self.outputs.push_back(Output::StopVideo);
         }
+        reencode.held.clear();
         reencode.state = State::Off;
         reencode.unwanted = None;
         self.video.made = None;
@@ -248,6 +296,7 @@ impl Broadcast {
             .map(|picture| Output::PushVideo {
                 frame: picture.clone(),
                 cached: true,
+                shown: None,
             })
             .collect();
         self.outputs.push_back(Output::StartVideo {
@@ -264,12 +313,13 @@ impl Broadcast {
                 return;
             }
             self.video.reencode.state = State::Playing(now);
+            self.video.reencode.held.clear();
             self.video.reencode.lacks = false;
         }
         let Some(packetizer) = &mut self.video.made else {
             return;
         };
-        // The first may be of the same picture as the last one of the I/P rendition.
+        // Where its first keyframe was late some of its pictures were shown already.
         if let Some(newest) = self.video.newest {
             frame.pts = frame.pts.max(newest.saturating_add(STEP_MIN));
         }
@@ -349,6 +399,11 @@ fn rate(group: &[Frame]) -> Option<Rate> {
 const LINGER: Duration = Duration::from_secs(30);
 /// Keyframes on demand are so far apart, for all viewers together: each costs everybody 50 kB at 720p, or sharpness.
 const KEYFRAME_SPACING: Duration = Duration::from_secs(1);
+/// Viewers get nothing for so long while its first keyframe is waited for: the decoder holds back some pictures (100 ms at 30
+/// a second), and the encoder may share its core.
+const KEYFRAME_WAIT: Duration = Duration::from_millis(500);
+/// Pictures of that time at 60 a second, and more.
+const HELD_MAX: usize = 64;
 /// After a breakdown, the first time; each further one doubles it.
 const REST_BROKEN: Duration = Duration::from_secs(1);
 /// Up to a rest of 64 s.

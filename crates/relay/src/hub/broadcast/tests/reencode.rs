@@ -216,6 +216,74 @@ fn it_ends_thirty_seconds_after_the_last_viewer_and_the_next_one_begins_anew() {
 }
 
 #[test]
+fn once_it_has_caught_up_viewers_wait_for_what_it_makes_and_no_picture_comes_back() {
+    let (mut rig, mut stream) = watched();
+    stream.send(&mut rig, 10);
+    let before = rig.video().len();
+    let newest = rig.core.video.newest.unwrap();
+    rig.act(Broadcast::video_begins);
+    stream.send(&mut rig, 6);
+    assert_eq!(
+        rig.video().len(),
+        before,
+        "nothing newer than what it makes"
+    );
+    let shown = rig.core.video.source.newest();
+    let first = shown
+        .iter()
+        .map(|frame| frame.pts)
+        .filter(|pts| *pts > newest)
+        .min()
+        .unwrap();
+    let back = rig
+        .core
+        .video
+        .source
+        .newest()
+        .last()
+        .unwrap()
+        .dts
+        .saturating_since(first);
+    remade(
+        &mut rig,
+        true,
+        i64::try_from(back.as_millis() / 40).unwrap(),
+    );
+    assert_eq!(rig.core.video.newest, Some(first), "at its own time");
+    stream.send(&mut rig, 20);
+    assert_eq!(rig.video().len(), before + 1, "what was held is nobody's");
+    check_what_a_shard_saw(&rig.shard);
+}
+
+#[test]
+fn where_its_first_keyframe_is_late_or_never_comes_viewers_get_what_was_held() {
+    let watch = |act: &dyn Fn(&mut Rig, &mut Reordered)| {
+        let (mut rig, mut stream) = watched();
+        stream.send(&mut rig, 10);
+        act(&mut rig, &mut stream);
+        check_what_a_shard_saw(&rig.shard);
+        sequences(&rig).len()
+    };
+    let never = watch(&|rig, stream| stream.send(rig, 20));
+    let late = watch(&|rig, stream| {
+        rig.act(Broadcast::video_begins);
+        stream.send(rig, 12);
+        let held = rig.video().len();
+        stream.send(rig, 8);
+        assert!(rig.video().len() > held + 6, "after half a second");
+    });
+    let broken = watch(&|rig, stream| {
+        rig.act(Broadcast::video_begins);
+        stream.send(rig, 6);
+        let held = rig.video().len();
+        rig.give_way(1, GiveWay::Broken);
+        assert!(rig.video().len() > held + 2, "at once");
+        stream.send(rig, 14);
+    });
+    assert_eq!((late, broken), (never, never));
+}
+
+#[test]
 fn it_is_asked_for_a_keyframe_once_a_second_for_all_viewers_while_they_get_it() {
     let asked = |rig: &mut Rig, pictures: i64, stream: &mut Reordered| {
         for _ in 0..pictures {

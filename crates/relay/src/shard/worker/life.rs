@@ -331,8 +331,8 @@ fn transport_path(path: ice::Path) -> Path {
 const PROTOCOL: &str = "webrtc";
 /// Each shard asks for a keyframe at most this often.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// A group as long as this is slow to send again, and a re-encode may make a keyframe.
-const GROUP_LONG: Duration = Duration::from_secs(1);
+/// A group as long as this is slow to send again. A re-encode makes a keyframe when the last one is a second old.
+const GROUP_LONG: Duration = Duration::from_millis(750);
 /// A session that is not connected after this is given up.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(30);
 /// A round trip that a report tells and nobody can have: its clock is wrong, or it lies.

@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 use crate::place;
 use crate::process::Process;
+use crate::server::Server;
+use crate::source::Clip;
 
 /// Debian's ffmpeg, and for codecs that need Enhanced RTMP the newer one that `script/test` installs.
 ///
@@ -47,6 +49,15 @@ pub struct Publish<'a> {
 }
 
 impl Host {
+    /// A server with a host who is live on its channel `demo`, with the small clip.
+    pub fn live() -> (Server, Self) {
+        let server = Server::start();
+        let key = server.key("demo").key;
+        let host = Self::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key);
+        server.wait_live("demo");
+        (server, host)
+    }
+
     /// Publishes `clip` to `url` with `key`.
     pub fn publish(clip: &Path, url: &str, key: &str) -> Self {
         Self::publish_with(clip, url, key, Publish::default())

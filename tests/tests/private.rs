@@ -8,7 +8,6 @@ use zongzi_tests::ffmpeg::Host;
 use zongzi_tests::http::{self, Response};
 use zongzi_tests::jwt::{self, Issuer};
 use zongzi_tests::server::{Options, Server};
-use zongzi_tests::source::Clip;
 use zongzi_tests::{offer, place, wait};
 
 /// Within which a page shows something, on a busy machine.
@@ -18,7 +17,7 @@ const FOLLOWED: Duration = Duration::from_secs(5);
 
 #[test]
 fn who_watches_without_a_token_is_cut_off_and_a_link_lets_him_in_again() {
-    let (server, _host) = live();
+    let (server, _host) = Host::live();
     let mut browser = Browser::start();
     browser.open(&server.url("/watch/demo"));
     browser.wait_shown("pictures", SOON, |shown| shown.pictures > 10);
@@ -70,7 +69,7 @@ fn who_watches_without_a_token_is_cut_off_and_a_link_lets_him_in_again() {
 
 #[test]
 fn an_embedded_player_takes_its_token_too() {
-    let (server, _host) = live();
+    let (server, _host) = Host::live();
     server.command(&["channel", "set", "demo", "--private", "true"]);
     let token = token(&server, &[]);
     let mut browser = Browser::start();
@@ -152,7 +151,7 @@ fn a_bad_link_is_said_in_plain_words_in_both_languages() {
 
 #[test]
 fn a_session_ends_with_its_token_where_that_is_asked_for_and_the_page_says_so() {
-    let (server, _host) = live();
+    let (server, _host) = Host::live();
     server.command(&["channel", "set", "demo", "--private", "true"]);
     let secret = Shared::of(&server);
     let mut browser = Browser::start();
@@ -385,17 +384,6 @@ fn a_public_key_that_is_none_is_named_before_anything_starts() {
 // ---- the acts ----
 
 /// A host who is live on `demo`.
-fn live() -> (Server, Host) {
-    let server = Server::start();
-    let host = Host::publish(
-        &Clip::SMALL.file(),
-        &server.rtmp_url(),
-        &server.key("demo").key,
-    );
-    server.wait_live("demo");
-    (server, host)
-}
-
 fn token(server: &Server, options: &[&str]) -> String {
     let args: Vec<_> = ["token", "demo"].iter().chain(options).copied().collect();
     server.command(&args).trim().to_owned()

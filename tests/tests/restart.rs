@@ -7,7 +7,6 @@ use zongzi_tests::browser::Browser;
 use zongzi_tests::ffmpeg::Host;
 use zongzi_tests::note;
 use zongzi_tests::server::Server;
-use zongzi_tests::source::Clip;
 
 /// Within which a page shows something, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
@@ -19,7 +18,7 @@ const GAP_MS_MAX: f64 = 1_000.0;
 
 #[test]
 fn the_player_restarts_ice_when_its_network_has_changed_and_the_show_goes_on() {
-    let (server, _host) = live();
+    let (server, _host) = Host::live();
     let mut browser = Browser::start();
     browser.open(&server.url("/watch/demo"));
     browser.wait_shown("pictures", SOON, |shown| shown.pictures > 30);
@@ -47,7 +46,7 @@ fn the_player_restarts_ice_when_its_network_has_changed_and_the_show_goes_on() {
 
 #[test]
 fn a_player_of_its_own_restarts_ice_as_often_as_it_likes() {
-    let (server, _host) = live();
+    let (server, _host) = Host::live();
     let mut browser = Browser::start();
     // The page is there for its origin and its reader alone.
     browser.open(&server.url("/watch/demo"));
@@ -85,17 +84,6 @@ fn a_player_of_its_own_restarts_ice_as_often_as_it_likes() {
 }
 
 // ---- the acts ----
-
-fn live() -> (Server, Host) {
-    let server = Server::start();
-    let host = Host::publish(
-        &Clip::SMALL.file(),
-        &server.rtmp_url(),
-        &server.key("demo").key,
-    );
-    server.wait_live("demo");
-    (server, host)
-}
 
 /// The credentials that the player's connection uses, and which DTLS peer it speaks to.
 fn ice(browser: &mut Browser) -> Value {

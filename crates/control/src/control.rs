@@ -12,10 +12,10 @@ use crate::gate::KeyGate;
 use crate::hooks::{self, Client, Counts, Courier, Hook, HookId, MintedHook, NewHook, Retry, Url};
 use crate::key::{Key, KeyId, Minted, StreamKey};
 use crate::playback::{self, Algorithm, Claims, Gate, GateSettings, Material, Signed, SigningKey};
-use crate::random;
 use crate::secret::{Purpose, Secret};
 use crate::store::{Error, HOOKS_MAX, NewKey, PlaybackKeyRow, Sqlite, Store};
 use crate::{Channel, ChannelPatch, NewChannel, Takeover, Text};
+use crate::{id, random};
 
 /// Channels and keys, as the command line and the server work with them.
 #[derive(Debug, Clone)]
@@ -337,7 +337,7 @@ fn first_channel() -> ChannelName {
 
 /// A new name for a playback key: 80 random bits keep names apart without a counter.
 fn new_kid() -> String {
-    format!("pb_{}", random::base32(&random::bytes::<10>()))
+    id::random("pb_")
 }
 
 fn now() -> Timestamp {

@@ -7,7 +7,7 @@ use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
 use crate::channel::name_as_text;
-use crate::{Text, random};
+use crate::{Text, id, random};
 
 /// The secret that a host types into its encoder. Shown once, when it is made; never printed by `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,17 +58,10 @@ pub struct InvalidKeyId;
 
 impl KeyId {
     const START: &'static str = "key_";
-    /// Random bytes in an id: 80 bits keep ids apart without a counter.
-    const RANDOM_BYTES: usize = 10;
-    const LEN_MAX: usize = 64;
 
     /// Makes a new one.
     pub(crate) fn random() -> Self {
-        Self(format!(
-            "{}{}",
-            Self::START,
-            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
-        ))
+        Self(id::random(Self::START))
     }
 
     /// The id as text.
@@ -81,14 +74,8 @@ impl FromStr for KeyId {
     type Err = InvalidKeyId;
 
     fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let rest = text.strip_prefix(Self::START).ok_or(InvalidKeyId)?;
-        let good = !rest.is_empty() && text.len() <= Self::LEN_MAX && rest.bytes().all(plain);
-        if good {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidKeyId)
-        }
+        let good = id::is_one(text, Self::START);
+        good.then(|| Self(text.to_owned())).ok_or(InvalidKeyId)
     }
 }
 

@@ -17,6 +17,7 @@ mod control;
 pub mod events;
 mod gate;
 pub mod hooks;
+mod id;
 mod key;
 pub mod metrics;
 pub mod playback;

@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use tokio::sync::broadcast::{self, error::RecvError};
 use zongzi_http::Timestamp;
 
-use crate::random;
+use crate::id;
 
 pub use kind::{InvalidKind, Kind};
 pub use what::{Host, What};
@@ -50,13 +50,8 @@ impl Event {
 pub struct Id(String);
 
 impl Id {
-    const RANDOM_BYTES: usize = 10;
-
     pub(crate) fn random() -> Self {
-        Self(format!(
-            "evt_{}",
-            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
-        ))
+        Self(id::random("evt_"))
     }
 
     /// The name as text.

@@ -7,7 +7,7 @@ use zongzi_http::Timestamp;
 
 use super::{SigningKey, Url};
 use crate::events::Kind;
-use crate::{Text, random};
+use crate::{Text, id};
 
 /// A hook's public name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,16 +20,9 @@ pub struct InvalidHookId;
 
 impl HookId {
     const START: &'static str = "hook_";
-    /// Random bytes in an id: 80 bits keep ids apart without a counter.
-    const RANDOM_BYTES: usize = 10;
-    const LEN_MAX: usize = 64;
 
     pub(crate) fn random() -> Self {
-        Self(format!(
-            "{}{}",
-            Self::START,
-            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
-        ))
+        Self(id::random(Self::START))
     }
 
     /// The id as text.
@@ -42,9 +35,7 @@ impl FromStr for HookId {
     type Err = InvalidHookId;
 
     fn from_str(text: &str) -> Result<Self, InvalidHookId> {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let rest = text.strip_prefix(Self::START).ok_or(InvalidHookId)?;
-        let good = !rest.is_empty() && text.len() <= Self::LEN_MAX && rest.bytes().all(plain);
+        let good = id::is_one(text, Self::START);
         good.then(|| Self(text.to_owned())).ok_or(InvalidHookId)
     }
 }

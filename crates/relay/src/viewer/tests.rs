@@ -660,6 +660,28 @@ fn a_viewer_whose_link_is_bad_gets_keyframes_alone_and_keeps_his_numbers_and_the
 }
 
 #[test]
+fn over_a_narrow_link_a_keyframe_goes_little_by_little_and_sound_between() {
+    let mut lab = Lab::new();
+    for frame in 0..30 {
+        lab.live(frame == 0);
+    }
+    lab.catch_up();
+    lab.lossy_report(120);
+    lab.got();
+    lab.frame(true, 30);
+    lab.pump();
+    let at_once = media(&lab.got(), VIDEO).len();
+    assert!((1..=4).contains(&at_once), "{at_once} packets at once");
+    lab.sound();
+    assert_eq!(media(&lab.got(), AUDIO).len(), 1);
+    let took = lab.catch_up();
+    let rest = media(&lab.got(), VIDEO).len();
+    assert_eq!(at_once + rest, 31);
+    // 480 kb/s, of what nothing else is known of.
+    assert!((450..=750).contains(&took.as_millis()), "{took:?}");
+}
+
+#[test]
 fn a_big_live_picture_goes_in_parts_and_the_next_behind_it() {
     let mut lab = Lab::new();
     lab.live(true);

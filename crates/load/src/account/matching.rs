@@ -13,7 +13,7 @@ const BEHIND_MAX: u64 = 512;
 /// A frame that is this far behind the newest will not come any more: 2 s at 30 frames per second.
 const SETTLE_FRAMES: u64 = 60;
 /// Frames in a row with one offset that make sure of it: a fifth of a second.
-const AGREED_MIN: u32 = 6;
+pub(crate) const AGREED_MIN: u32 = 6;
 /// Frames in a row without a match after which the alignment is taken to be wrong.
 const MISSES_MAX: u32 = 15;
 

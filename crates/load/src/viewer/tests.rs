@@ -16,6 +16,7 @@ use super::dtls::Identity;
 use super::full::{Full, Offer};
 use super::record::Kind;
 use super::*;
+use crate::account::matching::AGREED_MIN;
 use crate::clock::Stamp;
 use crate::host::log::{Log, Sent};
 use crate::ice::Credentials;
@@ -220,7 +221,7 @@ fn a_light_viewer_connects_recognises_the_keyframe_and_counts_every_frame() {
     assert_eq!((outcome.video_packets, outcome.video_lost), (300, 0));
     assert_eq!(
         (outcome.verified, outcome.corrupt, outcome.refused),
-        (2, 0, 0)
+        (u64::from(AGREED_MIN), 0, 0)
     );
 }
 

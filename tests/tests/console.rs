@@ -105,17 +105,17 @@ fn an_operator_runs_a_show_from_the_console() {
     operator.until("the end of the show", "text('.title .badge') === 'Offline'");
     host.wait(SOON);
 
+    operator.until(
+        "the show in the history, by itself",
+        "text('.history').includes('key revoked')",
+    );
+
     operator.go("#/server");
     operator.until(
         "the server's health",
         "text('.health').includes('All is well')",
     );
     operator.until("its version", "text('.figures').includes('Version')");
-    operator.go("#/channel/tea");
-    operator.until(
-        "the show in the history",
-        "text('.history').includes('key revoked')",
-    );
 
     operator.click("#log-out");
     operator.until("the log-in", "document.querySelector('#token') !== null");
@@ -125,15 +125,31 @@ fn an_operator_runs_a_show_from_the_console() {
 
 #[test]
 fn an_operator_with_a_phone_reads_chinese_and_never_scrolls_sideways() {
+    on_a_phone("zh-CN", ["登录", "直播中", "一切正常"]);
+}
+
+#[test]
+fn english_fits_a_phone_as_well() {
+    on_a_phone("en-US", ["Log in", "Live", "All is well"]);
+}
+
+/// Goes through all pages; `words` are the log-in's, those of a live channel, and those of a server that is well.
+fn on_a_phone(locale: &str, [log_in, live, well]: [&str; 3]) {
     let server = Server::start();
     let key = server.key("demo").key;
+    let long = "a-channel-whose-name-is-as-long-as-names-may-be-0123456789-01234";
+    server.command(&["channel", "create", long]);
     let _host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key);
     server.wait_live("demo");
-    let mut operator = Operator::at(&server, true, "zh-CN");
-    operator.until("the log-in", "text('form .main') === '登录'");
+    let _viewer = Crowd::come(&server, "demo", 1, &["--sampled", "0", "--seconds", "600"]);
+    let mut operator = Operator::at(&server, true, locale);
+    operator.until("the log-in", &format!("text('form .main') === '{log_in}'"));
     operator.fits();
     operator.log_in(&server);
-    operator.until("the live channel", "text('.live-card .badge') === '直播中'");
+    operator.until(
+        "the live channel",
+        &format!("text('.live-card .badge') === '{live}'"),
+    );
     operator.fits();
     operator.click(".live-card");
     operator.until("its key", "text('.keys li').includes('sk_')");
@@ -148,8 +164,11 @@ fn an_operator_with_a_phone_reads_chinese_and_never_scrolls_sideways() {
     operator.go("#/server");
     operator.until(
         "the server's health",
-        "text('.health').includes('一切正常')",
+        &format!("text('.health').includes('{well}')"),
     );
+    operator.fits();
+    operator.go(&format!("#/channel/{long}"));
+    operator.until("a long name", &format!("text('h1') === '{long}'"));
     operator.fits();
     operator.complained_of_nothing();
 }
@@ -169,6 +188,36 @@ fn a_wrong_token_opens_nothing_and_is_said() {
     operator.browser.open(&operator.url);
     operator.until("words", "text('.problem') === 'Please log in again.'");
     assert_eq!(operator.browser.eval("sessionStorage.length"), 0);
+}
+
+#[test]
+fn a_server_that_is_gone_is_said_on_every_page() {
+    let server = Server::start();
+    let token = server.admin_token();
+    let mut operator = Operator::at(&server, true, "en-US");
+    operator.log_in(&server);
+    operator.go("#/server");
+    let well = "text('.health').includes('All is well')";
+    operator.until("health", well);
+    let silent = "!document.querySelector('.trouble').hidden && text('.trouble').includes('does not answer')";
+    assert_eq!(operator.browser.eval(silent), false);
+    let _data = server.stop();
+    operator.until("words over the page", silent);
+    operator.until("health", "text('.health').includes('does not answer')");
+    assert_eq!(operator.browser.eval(well), false, "it is not well");
+    operator.fits();
+    operator.go("#/channel/demo");
+    operator.until(
+        "a channel's page",
+        "text('.keys').includes('does not answer')",
+    );
+    operator.fits();
+    // Logging in tells a server that is gone from a wrong token. The page itself can't be had any more.
+    operator.browser.eval("import('/assets/console/login.js').then(({ logIn }) => document.body.replaceChildren(logIn(() => {})))");
+    operator.fill("#token", &token);
+    operator.click("form .main");
+    operator.until("words", "text('.problem').includes('does not answer')");
+    operator.fits();
 }
 
 /// Someone with a browser and the console's address.
@@ -236,8 +285,13 @@ impl Operator {
 
     /// Nothing is wider than the screen, and all that is tapped is big enough for a finger.
     fn fits(&mut self) {
-        let over = "document.documentElement.scrollWidth - innerWidth";
+        // Not against innerWidth: a phone zooms out of a page that is too wide, and innerWidth grows with it.
+        let over = "document.documentElement.scrollWidth - screen.width";
         assert_eq!(self.browser.eval(over), 0, "it scrolls sideways");
+        // Fields scroll by themselves.
+        let spilt = "[...document.querySelectorAll('body :not(input)')].filter((one) => one.clientWidth > 0 && !one.closest('svg')\
+            && one.scrollWidth > one.clientWidth + 1).map((one) => `${one.tagName}.${one.className}: ${one.innerText}`)";
+        assert_eq!(self.browser.eval(spilt), serde_json::json!([]));
         let small = "[...document.querySelectorAll('button, nav a, a.row')]\
             .filter((one) => one.offsetHeight > 0 && one.offsetHeight < 44).map((one) => one.innerText)";
         assert_eq!(self.browser.eval(small), serde_json::json!([]));

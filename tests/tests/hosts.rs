@@ -30,6 +30,10 @@ fn the_first_start_prints_all_that_a_host_needs_and_the_second_does_not_print_th
         said.contains(&server.url("/watch/demo")),
         "no watch URL in:\n{said}"
     );
+    assert!(
+        said.contains(&format!("http://{}/\"", server.ready.admin)),
+        "no console in:\n{said}"
+    );
     assert!(!server.log().contains(&key), "the log holds the key");
 
     let host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key);

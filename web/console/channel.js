@@ -29,9 +29,13 @@ export function channel(name) {
   /** @type {string | null} */
   let pass = null;
 
+  let wasOn = false;
   const draw = (/** @type {Broadcast[]} */ all) => {
+    const broadcast = all.find((broadcast) => broadcast.channel === name) ?? null;
     line.draw(name, live.line(name));
-    drawHost(all.find((broadcast) => broadcast.channel === name) ?? null);
+    drawHost(broadcast);
+    if (wasOn && !broadcast) past.load();
+    wasOn = broadcast !== null;
   };
   const drawHost = onChange((/** @type {Broadcast | null} */ broadcast) => {
     fill(state, badge(broadcast?.state ?? "offline"));
@@ -58,13 +62,13 @@ export function channel(name) {
     const show = () => dialog(say("viewer_link"), (close) => [code(url, say("viewer_link")), h("p", { class: "code" }, url),
       h("div", { class: "buttons" }, h("button", { type: "button", class: "main", onclick: close }, say("close")))]);
     fill(about, copyable(say("viewer_link"), url, "viewer-link"), found.private ? h("p", { class: "soft" }, say("viewer_link_private")) : null, h("button", { type: "button", onclick: show }, say("show_qr")));
-    place.append(settings(found, title));
+    right.append(settings(found, title));
   }, (error) => fill(about, h("p", { class: "problem" }, words(error))));
 
-  const place = h("div", { class: "columns" },
+  const right = h("div", { class: "column" }, section(say("host"), "host", host, watch.root), list.root);
+  const place = h("div", { class: "columns" }, h("div", { class: "column" },
     section(say("viewers_now"), "viewers", numbers, line.root, about),
-    section(say("host"), "host", host, watch.root),
-    keys(name), list.root, past.root);
+    keys(name), past.root), right);
   look();
   const unfollow = live.follow(draw);
   const root = h("div", { class: "channel" }, h("a", { class: "back", href: "#/" }, `‹ ${say("back")}`),

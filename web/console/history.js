@@ -10,7 +10,7 @@ import { has, say, spoken } from "./words.js";
 /** @param {string} channel */
 export function history(channel) {
   const list = pages(`/broadcasts?channel=${encodeURIComponent(channel)}&state=ended&limit=10`, row, say("history_none"));
-  return { root: section(say("history"), "history", list.root) };
+  return { root: section(say("history"), "history", list.root), load: () => list.load(true) };
 }
 
 /** @param {Broadcast} broadcast */

@@ -69,5 +69,8 @@ api.whenRefused(() => {
   begin(say("token_again"));
 });
 addEventListener("hashchange", show);
-live.start((reached) => { trouble.hidden = reached; });
+live.start((reached) => {
+  trouble.hidden = reached;
+  document.body.classList.toggle("unreached", !reached); // what is shown is old
+});
 begin();

@@ -10,7 +10,7 @@ const COPIED_MS = 1_600;
 /** @typedef {import("./dom.js").Child} Child */
 
 /** @param {unknown} error */
-export const words = (error) => (error instanceof api.Problem ? error.message : say("unreachable"));
+export const words = (error) => (error instanceof api.Problem ? error.message : say("no_answer"));
 
 /** Where a channel stands, as a badge. @param {string} state */
 export const badge = (state) => h("span", { class: `badge ${state}` }, say(state));

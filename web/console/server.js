@@ -31,7 +31,9 @@ export function server() {
       fill(figures, facts(values(before, now)));
       before = now;
     } catch (error) {
-      fill(problem, words(error));
+      const gone = !(error instanceof api.Problem);
+      fill(problem, gone ? "" : words(error));
+      if (gone) fill(state, h("p", { class: "note" }, say("health_unknown")));
     }
     setTimeout(look, LOOK_MS);
   };

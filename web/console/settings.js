@@ -19,7 +19,7 @@ export function settings(channel, changed) {
     fields.push(h("label", { class: "check" }, h("input", { type: "checkbox", name: "private", checked: channel.private }), say("private")));
   }
   if (channel.max_viewers !== undefined) {
-    fields.push(field(say("max_viewers"), "", h("input", { name: "max_viewers", type: "number", min: 0, inputmode: "numeric", value: channel.max_viewers })));
+    fields.push(field(say("max_viewers"), "", h("input", { name: "max_viewers", type: "number", min: 1, inputmode: "numeric", value: channel.max_viewers })));
   }
   const note = h("p", { role: "status" });
   const save = async (/** @type {SubmitEvent} */ event) => {

@@ -75,7 +75,7 @@ impl Listening {
             rtmp_server: String,
             stream_key: &'a str,
             watch: String,
-            admin: String,
+            console: String,
         }
         let rtmp = self.rtmp;
         let admin = Self::for_people(self.admin, reachable);
@@ -87,7 +87,7 @@ impl Listening {
                 Self::for_people(self.http, reachable),
                 first.channel
             ),
-            admin: format!("http://{admin}/metrics"),
+            console: format!("http://{admin}/"),
         };
         match format {
             LogFormat::Json => {
@@ -100,7 +100,7 @@ impl Listening {
                 output::say(&format!("RTMP server:  {}", welcome.rtmp_server));
                 output::say(&format!("Stream key:   {}", welcome.stream_key));
                 output::say(&format!("Watch:        {}", welcome.watch));
-                output::say(&format!("Metrics:      {}", welcome.admin));
+                output::say(&format!("Console:      {}", welcome.console));
             }
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zongzi_tests::browser::Browser;
 use zongzi_tests::ffmpeg::Host;
+use zongzi_tests::http;
 use zongzi_tests::receiver::{Receiver, Request};
 use zongzi_tests::server::{Options, Server};
 use zongzi_tests::source::Clip;
@@ -174,4 +175,40 @@ fn the_history_survives_a_stop_and_a_sudden_death_of_the_server() {
         .map(|past| past["reason"].clone())
         .collect();
     assert_eq!(reasons, ["shutdown", "server_lost"]);
+}
+
+#[test]
+fn a_token_of_the_command_line_opens_a_running_server_as_far_as_its_scope_goes_until_it_is_revoked()
+{
+    let server = Server::start();
+    let made = server.command(&[
+        "admin-token",
+        "create",
+        "a board",
+        "--expires",
+        "1h",
+        "--json",
+    ]);
+    let made: Value = serde_json::from_str(&made).expect("--json prints JSON");
+    let token = made["token"].as_str().expect("it is shown this once");
+    let ask = |method: &str, path: &str, body: &str| {
+        let bearer = format!("Bearer {token}");
+        let headers = [
+            ("authorization", bearer.as_str()),
+            ("content-type", "application/json"),
+        ];
+        http::request(server.ready.admin, method, path, &headers, body).status
+    };
+    assert_eq!(made["scope"], "read");
+    assert!(made["expires"].is_string(), "{made}");
+    assert_eq!(ask("GET", "/api/v1/channels", ""), 200);
+    assert_eq!(ask("POST", "/api/v1/channels", r#"{"name":"tea"}"#), 403);
+    let listed = server.command(&["admin-token", "list"]);
+    assert!(
+        listed.contains("a board") && !listed.contains(token),
+        "{listed}"
+    );
+    let id = made["id"].as_str().expect("it has an id");
+    server.command(&["admin-token", "revoke", id]);
+    assert_eq!(ask("GET", "/api/v1/channels", ""), 401);
 }

@@ -30,6 +30,8 @@ fn no_secret_that_a_run_made_is_said_by_it() {
     );
     secrets.add("the admin token", &server.admin_token());
     secrets.add("a stream key", &server.key("demo").key);
+    let named = server.command(&["admin-token", "create", "a script", "--scope", "admin"]);
+    secrets.add("a named token", named.trim());
     let shared: Value =
         serde_json::from_str(&server.command(&["playback-key", "secret", "--json"])).expect("JSON");
     secrets.add(
@@ -63,6 +65,7 @@ fn no_secret_that_a_run_made_is_said_by_it() {
     for args in [
         &["key", "list", "--json"][..],
         &["channel", "list", "--json"],
+        &["admin-token", "list", "--json"],
         &["playback-key", "list", "--json"],
     ] {
         said.note(&args.join(" "), &server.command(args));
@@ -123,6 +126,15 @@ fn api(server: &Server, secrets: &mut Secrets, said: &mut Said) {
         "a key of the API",
         made["key"].as_str().expect("shown once"),
     );
+    // Who has a named token does the same, and makes another.
+    let named = secrets.get("a named token");
+    let body = json!({"name": "a board", "scope": "read"});
+    let board = ask_api(server, &named, "POST", "/api/v1/tokens", body);
+    let board: Value = serde_json::from_str(&board).expect("JSON");
+    let token = board["token"].as_str().expect("shown once");
+    secrets.add("a named token of the API", token);
+    let list = ask_api(server, token, "GET", "/api/v1/channels", Value::Null);
+    said.note("the channels", &list);
     let rotate = format!(
         "/api/v1/keys/{}/rotate",
         made["id"].as_str().expect("an id")

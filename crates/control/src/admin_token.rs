@@ -6,6 +6,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 
 use crate::random;
 use crate::secret::{Hash, Purpose, Secret, SecretError, create_private, failed};
+use crate::token::{RANDOM_BYTES, START};
 
 /// The token that opens the API for whoever can read it on the server. In memory only its keyed hash stays.
 #[derive(Clone)]
@@ -14,11 +15,6 @@ pub struct AdminToken {
     hash: Hash,
     path: PathBuf,
 }
-
-/// How every admin token begins.
-const START: &str = "zat_";
-/// Random bytes in a token: 160 bits.
-const RANDOM_BYTES: usize = 20;
 
 impl AdminToken {
     /// Its file in the data directory.

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
-use crate::Text;
+use crate::{Once, Text};
 
 /// A channel as the store holds it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,7 +25,7 @@ pub struct Channel {
     pub private: bool,
     /// Viewers at a time, those included who wait; null: as many as the server takes. Who is in stays in when it is
     /// lowered.
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     pub max_viewers: Option<NonZeroU32>,
     /// When it was made.
     #[schema(value_type = String, format = DateTime)]
@@ -35,7 +35,7 @@ pub struct Channel {
 }
 
 /// What is needed to make a channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct NewChannel {
     /// Its name.
     pub name: ChannelName,
@@ -47,6 +47,8 @@ pub struct NewChannel {
     pub private: bool,
     /// Viewers at a time.
     pub max_viewers: Option<NonZeroU32>,
+    /// The request that is met once.
+    pub once: Option<Once>,
 }
 
 /// What may be changed of a channel; `None` leaves it as it is.

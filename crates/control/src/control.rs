@@ -13,8 +13,11 @@ use crate::hooks::{self, Client, Counts, Courier, Hook, HookId, MintedHook, NewH
 use crate::key::{Key, KeyId, Minted, StreamKey};
 use crate::playback::{self, Algorithm, Claims, Gate, GateSettings, Material, Signed, SigningKey};
 use crate::secret::{Purpose, Secret};
-use crate::store::{Error, HOOKS_MAX, NewKey, PlaybackKeyRow, Sqlite, Store};
-use crate::{Channel, ChannelPatch, NewChannel, Takeover, Text};
+use crate::store::{
+    Error, HOOKS_MAX, NewKey, NewToken, PlaybackKeyRow, Sqlite, Store, TOKENS_DEAD_MAX, TOKENS_MAX,
+};
+use crate::token::{self, Caller, Scope, Token};
+use crate::{Channel, ChannelPatch, NewChannel, Once, Takeover, Text};
 use crate::{id, random};
 
 /// Channels and keys, as the command line and the server work with them.
@@ -54,6 +57,8 @@ impl<S: Store> Control<S> {
 
     /// The longest time that a key stays good beside the one that takes its place: a month.
     pub const OVERLAP_MAX: Duration = Duration::from_secs(31 * 86_400);
+    /// The longest time that a named token is good, if it is to end at all: ten years.
+    pub const TOKEN_SPAN_MAX: Duration = Duration::from_secs(3_650 * 86_400);
 
     /// Makes the channel `demo` with a key, if this is the first start on this store.
     ///
@@ -67,8 +72,9 @@ impl<S: Store> Control<S> {
             takeover: Takeover::default(),
             private: false,
             max_viewers: None,
+            once: None,
         };
-        let (new, secret) = self.mint(name, Text::default());
+        let (new, secret) = self.mint(name, Text::default(), None);
         let key = self.store.seed(channel, new, now()).await?;
         Ok(key.map(|key| Minted { key, secret }))
     }
@@ -135,7 +141,20 @@ impl<S: Store> Control<S> {
     /// # Errors
     /// When there is no such channel, or the store fails.
     pub async fn create_key(&self, channel: ChannelName, label: Text) -> Result<Minted, Error> {
-        let (new, secret) = self.mint(channel, label);
+        self.create_key_once(channel, label, None).await
+    }
+
+    /// [`Control::create_key`]; for a request that is met once, the same key each time.
+    ///
+    /// # Errors
+    /// When there is no such channel, `once` was used for something else, or the store fails.
+    pub async fn create_key_once(
+        &self,
+        channel: ChannelName,
+        label: Text,
+        once: Option<Once>,
+    ) -> Result<Minted, Error> {
+        let (new, secret) = self.mint(channel, label, once);
         let key = self.store.create_key(new, now()).await?;
         Ok(Minted { key, secret })
     }
@@ -169,10 +188,23 @@ impl<S: Store> Control<S> {
     /// # Errors
     /// When there is none or it is revoked, or the store fails.
     pub async fn rotate_key(&self, old: KeyId, overlap: Duration) -> Result<Minted, Error> {
+        self.rotate_key_once(old, overlap, None).await
+    }
+
+    /// [`Control::rotate_key`]; for a request that is met once, the same key each time.
+    ///
+    /// # Errors
+    /// When there is none or it is revoked, `once` was used for something else, or the store fails.
+    pub async fn rotate_key_once(
+        &self,
+        old: KeyId,
+        overlap: Duration,
+        once: Option<Once>,
+    ) -> Result<Minted, Error> {
         let Some(key) = self.store.key(old.clone()).await? else {
             return Err(Error::KeyUnknown(old));
         };
-        let (new, secret) = self.mint(key.channel, key.label);
+        let (new, secret) = self.mint(key.channel, key.label, once);
         let now = SystemTime::now();
         let expires = now + overlap.min(Self::OVERLAP_MAX);
         let key = self
@@ -259,12 +291,27 @@ impl<S: Store> Control<S> {
         events: Vec<Kind>,
         label: Text,
     ) -> Result<MintedHook, Error> {
+        self.create_hook_once(url, events, label, None).await
+    }
+
+    /// [`Control::create_hook`]; for a request that is met once, the same hook each time.
+    ///
+    /// # Errors
+    /// When there are too many, `once` was used for something else, or the store fails.
+    pub async fn create_hook_once(
+        &self,
+        url: Url,
+        events: Vec<Kind>,
+        label: Text,
+        once: Option<Once>,
+    ) -> Result<MintedHook, Error> {
         let new = NewHook {
-            id: HookId::random(),
+            id: HookId::new(bytes(once.as_ref(), "id")),
             url,
             events,
             label,
-            salt: random::bytes(),
+            salt: bytes(once.as_ref(), "salt"),
+            once,
         };
         let hook = self.store.create_hook(new, now()).await?;
         let key = hooks::SigningKey::derive(&self.secret, &hook.salt);
@@ -287,21 +334,99 @@ impl<S: Store> Control<S> {
         self.store.delete_hook(id, None).await
     }
 
+    /// Makes a named token for the API, good for `span`, or until it is revoked.
+    ///
+    /// # Errors
+    /// When there are too many, `once` was used for something else, or the store fails.
+    pub async fn create_token(
+        &self,
+        name: Text,
+        scope: Scope,
+        span: Option<Duration>,
+        once: Option<Once>,
+    ) -> Result<token::Minted, Error> {
+        let secret = token::Shown::new(bytes(once.as_ref(), "secret"));
+        let now = SystemTime::now();
+        let new = NewToken {
+            id: token::Id::new(bytes(once.as_ref(), "id")),
+            name,
+            scope,
+            hash: self
+                .secret
+                .hash(Purpose::AdminToken, secret.expose().as_bytes()),
+            prefix: secret.prefix(),
+            expires: span.map(|span| (now + span.min(Self::TOKEN_SPAN_MAX)).into()),
+            once,
+        };
+        let token = self.store.create_token(new, now.into()).await?;
+        Ok(token::Minted { token, secret })
+    }
+
+    /// All named tokens, revoked ones too, the oldest first.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn tokens(&self) -> Result<Vec<Token>, Error> {
+        let mut all = self
+            .store
+            .tokens(None, TOKENS_MAX.saturating_add(TOKENS_DEAD_MAX))
+            .await?;
+        all.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        Ok(all)
+    }
+
+    /// Revokes a named token: it opens nothing from now on, in a running server too.
+    ///
+    /// # Errors
+    /// When there is none, or the store fails.
+    pub async fn revoke_token(&self, id: token::Id) -> Result<Token, Error> {
+        self.store.revoke_token(id, now()).await
+    }
+
+    /// Who shows this token; `None`: nobody who may do anything.
+    pub(crate) async fn caller(
+        &self,
+        admin: &AdminToken,
+        shown: &str,
+    ) -> Result<Option<Caller>, Error> {
+        if admin.is(shown) {
+            return Ok(Some(Caller {
+                token: None,
+                scope: Scope::Admin,
+            }));
+        }
+        if !token::is_shaped(shown) {
+            return Ok(None);
+        }
+        let hash = self.secret.hash(Purpose::AdminToken, shown.as_bytes());
+        let found = self.store.use_token(hash, now()).await?;
+        Ok(found.map(|(id, scope)| Caller {
+            token: Some(id),
+            scope,
+        }))
+    }
+
+    /// For the request `what` that `caller` wants to be met once, under the name `key`.
+    pub(crate) fn once(&self, caller: &Caller, key: &str, what: &str) -> Once {
+        Once::new(&self.secret, caller, key, what)
+    }
+
     /// The store behind it.
     pub fn store(&self) -> &S {
         &self.store
     }
 
-    fn mint(&self, channel: ChannelName, label: Text) -> (NewKey, StreamKey) {
-        let secret = StreamKey::random();
+    fn mint(&self, channel: ChannelName, label: Text, once: Option<Once>) -> (NewKey, StreamKey) {
+        let secret = StreamKey::new(bytes(once.as_ref(), "secret"));
         let new = NewKey {
-            id: KeyId::random(),
+            id: KeyId::new(bytes(once.as_ref(), "id")),
             channel,
             hash: self
                 .secret
                 .hash(Purpose::StreamKey, secret.expose().as_bytes()),
             prefix: secret.prefix(),
             label,
+            once,
         };
         (new, secret)
     }
@@ -329,6 +454,11 @@ impl<S: Store + Clone> Control<S> {
         let (store, secret) = (self.store.clone(), self.secret.clone());
         Courier::new(store, secret, client, retry, counts, written)
     }
+}
+
+/// Random bytes, or those that belong to a request that is met once.
+fn bytes<const N: usize>(once: Option<&Once>, part: &str) -> [u8; N] {
+    once.map_or_else(random::bytes, |once| once.bytes(part))
 }
 
 fn first_channel() -> ChannelName {

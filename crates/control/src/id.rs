@@ -4,10 +4,12 @@ use crate::random;
 
 /// A new one that begins with `start`, such as `key_`.
 pub(crate) fn random(start: &str) -> String {
-    format!(
-        "{start}{}",
-        random::base32(&random::bytes::<RANDOM_BYTES>())
-    )
+    of(start, random::bytes())
+}
+
+/// The one that these bytes make.
+pub(crate) fn of(start: &str, bytes: [u8; RANDOM_BYTES]) -> String {
+    format!("{start}{}", random::base32(&bytes))
 }
 
 /// Whether a text can be one that begins with `start`.
@@ -17,7 +19,8 @@ pub(crate) fn is_one(text: &str, start: &str) -> bool {
     !rest.is_empty() && text.len() <= LEN_MAX && rest.bytes().all(plain)
 }
 
-const RANDOM_BYTES: usize = 10;
+/// Random bytes in one.
+pub(crate) const RANDOM_BYTES: usize = 10;
 /// In bytes. Ours are shorter; a store may bring others.
 const LEN_MAX: usize = 64;
 

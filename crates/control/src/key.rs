@@ -21,13 +21,8 @@ impl StreamKey {
     /// Characters of a key that may be shown to tell keys apart. Four of them after the start leave 140 bits.
     const SHOWN_CHARS: usize = Self::START.len() + 4;
 
-    /// Makes a new one.
-    pub(crate) fn random() -> Self {
-        Self(format!(
-            "{}{}",
-            Self::START,
-            random::base32(&random::bytes::<{ Self::RANDOM_BYTES }>())
-        ))
+    pub(crate) fn new(bytes: [u8; Self::RANDOM_BYTES]) -> Self {
+        Self(format!("{}{}", Self::START, random::base32(&bytes)))
     }
 
     /// The secret itself, to show it once.
@@ -59,9 +54,8 @@ pub struct InvalidKeyId;
 impl KeyId {
     const START: &'static str = "key_";
 
-    /// Makes a new one.
-    pub(crate) fn random() -> Self {
-        Self(id::random(Self::START))
+    pub(crate) fn new(bytes: [u8; id::RANDOM_BYTES]) -> Self {
+        Self(id::of(Self::START, bytes))
     }
 
     /// The id as text.
@@ -135,7 +129,10 @@ mod tests {
 
     #[test]
     fn keys_differ_and_show_only_their_beginning() {
-        let (one, other) = (StreamKey::random(), StreamKey::random());
+        let (one, other) = (
+            StreamKey::new(random::bytes()),
+            StreamKey::new(random::bytes()),
+        );
         assert_ne!(one, other);
         assert_eq!(one.expose().len(), "sk_".len() + 32);
         assert!(one.expose().starts_with(&one.prefix()));
@@ -145,7 +142,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_was_written() {
-        let id = KeyId::random();
+        let id = KeyId::new(random::bytes());
         assert_eq!(id.as_str().parse(), Ok(id));
         for bad in [
             "",

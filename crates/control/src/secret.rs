@@ -127,6 +127,12 @@ pub(crate) enum Purpose {
     /// Makes the HS256 secret of a playback key.
     PlaybackHs256,
     HookKey,
+    /// Stands for an `Idempotency-Key` and who sent it.
+    Once,
+    /// Makes what such a request makes.
+    OncePart,
+    /// Stands for such a request.
+    Request,
     /// Stands in the store to tell whether store and secret belong together.
     Check,
 }
@@ -139,6 +145,9 @@ impl Purpose {
             Self::PlaybackEd25519 => b"playback ed25519\0",
             Self::PlaybackHs256 => b"playback hs256\0",
             Self::HookKey => b"hook key\0",
+            Self::Once => b"once\0",
+            Self::OncePart => b"once part\0",
+            Self::Request => b"request\0",
             Self::Check => b"check\0",
         }
     }

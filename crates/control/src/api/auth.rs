@@ -11,8 +11,12 @@ use tokio::time::Instant;
 use zongzi_http::problem::Kind;
 use zongzi_http::{Connection, Problem};
 
-use crate::AdminToken;
+use super::refusal::problem;
+use super::scopes;
 use crate::gate::throttle::Throttle;
+use crate::store::Store;
+use crate::token::Caller;
+use crate::{AdminToken, Control};
 
 const UNAUTHORIZED: Kind = Kind::new(
     "admin-token-needed",
@@ -29,29 +33,44 @@ const THROTTLED: Kind = Kind::new(
 const WRONG_DELAY: Duration = Duration::from_secs(1);
 
 /// Lets only those through to `router` who show the token as `Authorization: Bearer …` (RFC 6750 §2.1).
-pub(super) fn layer(router: Router, token: AdminToken) -> Router {
-    let door = Arc::new(Door {
-        token,
-        throttle: Mutex::default(),
-    });
-    router.layer(from_fn(move |request: Request, next: Next| {
+pub(super) fn layer<S: Store + Clone>(router: Router, door: Door<S>) -> Router {
+    let door = Arc::new(door);
+    router.layer(from_fn(move |mut request: Request, next: Next| {
         let door = Arc::clone(&door);
         async move {
-            match door.check(request.headers(), request.extensions()).await {
-                Ok(()) => next.run(request).await,
+            let shown = door.check(request.headers(), request.extensions()).await;
+            let allowed = shown.and_then(|caller| {
+                let needed = scopes::needed(request.method(), request.uri().path());
+                scopes::allow(caller, needed)
+            });
+            match allowed {
+                Ok(caller) => {
+                    request.extensions_mut().insert(caller);
+                    next.run(request).await
+                }
                 Err(problem) => problem.into_response(),
             }
         }
     }))
 }
 
-struct Door {
+/// Where tokens are checked.
+pub(super) struct Door<S> {
+    control: Control<S>,
     token: AdminToken,
     throttle: Mutex<Throttle>,
 }
 
-impl Door {
-    async fn check(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<(), Problem> {
+impl<S: Store> Door<S> {
+    pub(super) fn new(control: Control<S>, token: AdminToken) -> Self {
+        Self {
+            control,
+            token,
+            throttle: Mutex::default(),
+        }
+    }
+
+    async fn check(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Caller, Problem> {
         let peer = extensions.get::<Connection>().map(|ends| ends.peer.ip());
         let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
         let now = Instant::now();
@@ -60,19 +79,20 @@ impl Door {
                 .because("too many wrong tokens from this address; wait as Retry-After says")
                 .retry_after(wait));
         }
-        match bearer(headers) {
-            Some(shown) if self.token.is(shown) => Ok(()),
-            Some(_) => {
-                self.with_throttle(|throttle| throttle.wrong(peer, now));
-                tokio::time::sleep(WRONG_DELAY).await;
-                Err(needed(
-                    "the token is wrong; the right one stands in the file admin-token in the data directory",
-                ))
-            }
-            None => Err(needed(
+        let Some(shown) = bearer(headers) else {
+            return Err(needed(
                 "send the token from the file admin-token in the data directory as Authorization: Bearer TOKEN",
-            )),
+            ));
+        };
+        let caller = self.control.caller(&self.token, shown).await;
+        if let Some(caller) = caller.map_err(problem)? {
+            return Ok(caller);
         }
+        self.with_throttle(|throttle| throttle.wrong(peer, now));
+        tokio::time::sleep(WRONG_DELAY).await;
+        Err(needed(
+            "the token is wrong, revoked or expired; one that is right stands in the file admin-token in the data directory",
+        ))
     }
 
     fn with_throttle<T>(&self, work: impl FnOnce(&mut Throttle) -> T) -> T {

@@ -2,7 +2,7 @@ use std::num::NonZeroU32;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
@@ -11,13 +11,16 @@ use zongzi_http::Problem;
 use zongzi_media::ChannelName;
 
 use super::input::{self, Listed, Page, PageQuery, bound_to, listed, parse, tag};
+use super::once;
 use super::refusal::problem;
 use crate::store::{Error, Store};
+use crate::token::Caller;
 use crate::{Channel, ChannelPatch, Control, NewChannel, Takeover};
 
 /// A channel to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewChannel)]
 pub(super) struct NewBody {
     /// Its name, which never changes.
     #[schema(pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
@@ -33,7 +36,7 @@ pub(super) struct NewBody {
     #[serde(default)]
     private: bool,
     /// Viewers at a time; null: as many as the server takes.
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     #[serde(default)]
     max_viewers: Option<NonZeroU32>,
 }
@@ -41,6 +44,7 @@ pub(super) struct NewBody {
 /// What is to be changed; what is left out stays.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ChannelPatch)]
 pub(super) struct PatchBody {
     /// A new title.
     #[schema(max_length = 200)]
@@ -50,7 +54,7 @@ pub(super) struct PatchBody {
     /// Whether viewers need a playback token from now on; those who watch without one are cut off within a second.
     private: Option<bool>,
     /// Viewers at a time from now on; null: as many as the server takes.
-    #[schema(value_type = Option<u32>, minimum = 1)]
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 4_294_967_295_i64)]
     #[serde(default, deserialize_with = "input::given")]
     max_viewers: Option<Option<NonZeroU32>>,
 }
@@ -74,7 +78,8 @@ pub(super) async fn list<S: Store>(
     })))
 }
 
-#[utoipa::path(post, path = "/api/v1/channels", tag = "channels", request_body = NewBody, responses(
+#[utoipa::path(post, path = "/api/v1/channels", tag = "channels", params(once::Header),
+    request_body = NewBody, responses(
     (status = 201, description = "The channel", body = Channel,
         headers(("Location" = String), ("ETag" = String))),
     (status = 409, description = "The name is taken", content_type = "application/problem+json"),
@@ -82,16 +87,19 @@ pub(super) async fn list<S: Store>(
 ))]
 pub(super) async fn create<S: Store>(
     State(control): State<Control<S>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body: NewBody = input::json(&headers, body).await?;
+    let once = once::of(&headers, &control, &caller, "channel", &body)?;
     let new = NewChannel {
         name: parse(&body.name)?,
         title: parse(&body.title)?,
         takeover: body.takeover,
         private: body.private,
         max_viewers: body.max_viewers,
+        once,
     };
     let channel = control.create_channel(new).await.map_err(problem)?;
     let location = [(

@@ -3,7 +3,7 @@ use utoipa::openapi::OpenApi as Described;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{broadcasts, channels, hooks, keys, playback, sessions, tools};
+use super::{broadcasts, channels, hooks, keys, playback, sessions, tokens, tools};
 
 /// The API's description, OpenAPI 3.1, made from the handlers.
 pub(super) async fn serve() -> Json<Described> {
@@ -14,7 +14,7 @@ pub(super) async fn serve() -> Json<Described> {
 #[openapi(
     info(
         title = "Zongzi",
-        description = "Channels, stream keys, broadcasts, sessions and hooks of a Zongzi server."
+        description = "Channels, stream keys, broadcasts, sessions, hooks and tokens of a Zongzi server."
     ),
     paths(
         channels::list,
@@ -35,6 +35,10 @@ pub(super) async fn serve() -> Json<Described> {
         sessions::list,
         sessions::read,
         sessions::kick,
+        tokens::list,
+        tokens::create,
+        tokens::read,
+        tokens::revoke,
         hooks::list,
         hooks::create,
         hooks::read,
@@ -45,6 +49,8 @@ pub(super) async fn serve() -> Json<Described> {
         tools::about,
         tools::qr,
     ),
+    // Named in a query alone, which does not bring it in.
+    components(schemas(broadcasts::Ended)),
     security(("admin_token" = [])),
     modifiers(&Bearer),
 )]

@@ -1,6 +1,6 @@
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -8,11 +8,13 @@ use utoipa::ToSchema;
 use zongzi_http::Problem;
 
 use super::input::{self, Listed, Page, PageQuery, bound_to, listed, parse, tag};
+use super::once;
 use super::refusal::problem;
 use crate::Control;
 use crate::events::Kind;
 use crate::hooks::{Delivery, Hook, HookId, HookPatch, MintedHook};
 use crate::store::{Error, Store};
+use crate::token::Caller;
 
 /// A hook to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -77,20 +79,22 @@ pub(super) async fn list<S: Store>(
 }
 
 #[utoipa::path(post, path = "/api/v1/hooks", tag = "hooks", operation_id = "create_hook",
-    request_body = NewBody, responses(
+    params(once::Header), request_body = NewBody, responses(
     (status = 201, description = "The hook with its secret, which is not shown again",
         body = MintedBody, headers(("Location" = String), ("ETag" = String))),
     (status = "4XX", description = "A problem", content_type = "application/problem+json"),
 ))]
 pub(super) async fn create<S: Store>(
     State(control): State<Control<S>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body: NewBody = input::json(&headers, body).await?;
+    let once = once::of(&headers, &control, &caller, "hook", &body)?;
     let (url, label) = (parse(&body.url)?, parse(&body.label)?);
     let MintedHook { hook, key } = control
-        .create_hook(url, unique(body.events), label)
+        .create_hook_once(url, unique(body.events), label, once)
         .await
         .map_err(problem)?;
     let headers = [

@@ -1,4 +1,5 @@
 use std::str::FromStr;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Query;
@@ -90,6 +91,16 @@ pub(super) fn parse<T: FromStr<Err: std::error::Error>>(text: &str) -> Result<T,
 /// What was sent makes no sense, in the words of what noticed.
 pub(super) fn unusable(error: &impl std::error::Error) -> Problem {
     INVALID.because(error.to_string())
+}
+
+/// A span of the request in seconds, with words for one that is too long.
+pub(super) fn overlap(seconds: u64, longest: Duration) -> Result<Duration, Problem> {
+    let span = Duration::from_secs(seconds);
+    if span > longest {
+        let longest = longest.as_secs();
+        return Err(INVALID.because(format!("overlap_seconds is 0 to {longest}")));
+    }
+    Ok(span)
 }
 
 /// Reads a JSON body.

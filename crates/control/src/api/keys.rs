@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Extension, Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -11,13 +9,16 @@ use zongzi_http::Problem;
 
 use super::channels::find;
 use super::input::{self, Listed, Page, PageQuery, listed, parse};
+use super::once;
 use super::refusal::problem;
 use crate::store::{Error, Store};
+use crate::token::Caller;
 use crate::{Control, Key, KeyId, Minted};
 
 /// A key to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewKey)]
 pub(super) struct NewBody {
     /// What its owner calls it.
     #[schema(max_length = 200)]
@@ -28,6 +29,7 @@ pub(super) struct NewBody {
 /// How a key is to be replaced.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = KeyRotation)]
 pub(super) struct RotateBody {
     /// How long the old key stays good, in seconds: 0 to a month.
     #[schema(maximum = 2_678_400)]
@@ -37,6 +39,7 @@ pub(super) struct RotateBody {
 
 /// A key that was just made.
 #[derive(Serialize, ToSchema)]
+#[schema(as = MintedKey)]
 pub(super) struct MintedBody {
     #[serde(flatten)]
     about: Key,
@@ -65,7 +68,7 @@ pub(super) async fn list<S: Store>(
 }
 
 #[utoipa::path(post, path = "/api/v1/channels/{channel}/keys", tag = "keys",
-    params(("channel" = String, Path, description = "Which channel it opens")),
+    params(("channel" = String, Path, description = "Which channel it opens"), once::Header),
     request_body = NewBody, responses(
     (status = 201, description = "The key with its secret, which is not shown again",
         body = MintedBody, headers(("Location" = String))),
@@ -74,15 +77,17 @@ pub(super) async fn list<S: Store>(
 pub(super) async fn create<S: Store>(
     State(control): State<Control<S>>,
     Path(channel): Path<String>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body: NewBody = input::json(&headers, body).await?;
     let label = parse(&body.label)?;
     let channel = find(&control, &channel).await?.name;
-    Ok(minted(
-        control.create_key(channel, label).await.map_err(problem)?,
-    ))
+    let what = format!("key of {channel}");
+    let once = once::of(&headers, &control, &caller, &what, &body)?;
+    let made = control.create_key_once(channel, label, once).await;
+    Ok(minted(made.map_err(problem)?))
 }
 
 #[utoipa::path(get, path = "/api/v1/keys/{key}", tag = "keys",
@@ -119,7 +124,7 @@ pub(super) async fn revoke<S: Store>(
 }
 
 #[utoipa::path(post, path = "/api/v1/keys/{key}/rotate", tag = "keys",
-    params(("key" = String, Path, description = "The old key's id")),
+    params(("key" = String, Path, description = "The old key's id"), once::Header),
     request_body = RotateBody, responses(
     (status = 201, description = "The new key with its secret, which is not shown again",
         body = MintedBody, headers(("Location" = String))),
@@ -130,17 +135,17 @@ pub(super) async fn revoke<S: Store>(
 pub(super) async fn rotate<S: Store>(
     State(control): State<Control<S>>,
     Path(key): Path<String>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let body: RotateBody = input::json(&headers, body).await?;
-    let overlap = Duration::from_secs(body.overlap_seconds);
-    Ok(minted(
-        control
-            .rotate_key(parse(&key)?, overlap)
-            .await
-            .map_err(problem)?,
-    ))
+    let overlap = input::overlap(body.overlap_seconds, Control::<S>::OVERLAP_MAX)?;
+    let old: KeyId = parse(&key)?;
+    let what = format!("key in the place of {old}");
+    let once = once::of(&headers, &control, &caller, &what, &body)?;
+    let made = control.rotate_key_once(old, overlap, once).await;
+    Ok(minted(made.map_err(problem)?))
 }
 
 fn minted(minted: Minted) -> Response {

@@ -1,7 +1,8 @@
 //! The REST API of the admin listener, `/api/v1`, and its OpenAPI description.
 //!
-//! Every request carries the admin token; every error is an RFC 9457 problem; lists come in pages; channels and
-//! hooks have an `ETag`, and a change with `If-Match` is refused when somebody else was quicker.
+//! Every request carries the admin token or a named one whose scope allows it; every error is an RFC 9457 problem; lists
+//! come in pages; channels and hooks have an `ETag`, and a change with `If-Match` is refused when somebody else was
+//! quicker.
 
 mod auth;
 mod broadcasts;
@@ -10,9 +11,12 @@ mod document;
 mod hooks;
 mod input;
 mod keys;
+mod once;
 mod playback;
 mod refusal;
+mod scopes;
 mod sessions;
+mod tokens;
 mod tools;
 
 pub use tools::About;
@@ -62,6 +66,7 @@ impl<S> FromRef<Api<S>> for Arc<About> {
 
 /// The API, opened by `token`. Merge it into the admin router.
 pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
+    let control = api.control.clone();
     let routes = Router::new()
         .route(
             "/channels",
@@ -92,6 +97,11 @@ pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
         .route("/server", get(tools::about))
         .route("/qr", post(tools::qr))
         .merge(playback::routes())
+        .route("/tokens", get(tokens::list::<S>).post(tokens::create::<S>))
+        .route(
+            "/tokens/{token}",
+            get(tokens::read::<S>).delete(tokens::revoke::<S>),
+        )
         .route("/hooks", get(hooks::list::<S>).post(hooks::create::<S>))
         .route(
             "/hooks/{hook}",
@@ -105,8 +115,9 @@ pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
             post(hooks::redeliver::<S>),
         )
         .with_state(api);
+    let door = auth::Door::new(control, token);
     Router::new()
-        .nest("/api/v1", auth::layer(routes, token))
+        .nest("/api/v1", auth::layer(routes, door))
         .route("/api/openapi.json", get(document::serve))
 }
 
@@ -114,3 +125,5 @@ pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
 mod hook_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;

@@ -32,6 +32,7 @@ pub(super) fn routes<S: Store + Clone>() -> Router<Api<S>> {
 /// A playback token to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewPlaybackToken)]
 pub(super) struct NewToken {
     /// Who watches, for counting viewers.
     #[schema(min_length = 1, max_length = 128)]
@@ -53,6 +54,7 @@ pub(super) struct NewToken {
 
 /// A playback token that was just made.
 #[derive(Serialize, ToSchema)]
+#[schema(as = PlaybackToken)]
 pub(super) struct Token {
     /// The token: a secret. For browsers: `/watch/{channel}#token=…`.
     token: String,
@@ -71,6 +73,7 @@ pub(super) struct Token {
 /// How the key that signs is to be replaced.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PlaybackKeyRotation)]
 pub(super) struct RotateBody {
     /// How long tokens of the keys before are still accepted, in seconds: 0 to a month.
     #[schema(maximum = 2_678_400, default = 86_400)]
@@ -150,7 +153,7 @@ pub(super) async fn rotate_key<S: Store>(
     body: Body,
 ) -> Result<Response, Problem> {
     let body: RotateBody = input::json(&headers, body).await?;
-    let overlap = Duration::from_secs(body.overlap_seconds);
+    let overlap = input::overlap(body.overlap_seconds, Control::<S>::OVERLAP_MAX)?;
     let key = control
         .rotate_playback_key(overlap)
         .await

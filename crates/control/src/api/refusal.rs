@@ -15,6 +15,12 @@ const DELIVERY_UNKNOWN: Kind = Kind::new(
     "No such dead letter",
     StatusCode::NOT_FOUND,
 );
+const TOKEN_UNKNOWN: Kind = Kind::new("token-unknown", "No such token", StatusCode::NOT_FOUND);
+const REUSED: Kind = Kind::new(
+    "idempotency-key-reused",
+    "The Idempotency-Key is taken",
+    StatusCode::UNPROCESSABLE_ENTITY,
+);
 const LIMIT: Kind = Kind::new("limit", "The limit is reached", StatusCode::CONFLICT);
 
 /// The one place where what the store says becomes HTTP.
@@ -26,6 +32,8 @@ pub(super) fn problem(error: Error) -> Problem {
         Error::KeyRevoked(_) => KEY_REVOKED,
         Error::HookUnknown(_) => HOOK_UNKNOWN,
         Error::DeliveryUnknown(_) => DELIVERY_UNKNOWN,
+        Error::TokenUnknown(_) => TOKEN_UNKNOWN,
+        Error::Reused => REUSED,
         Error::Changed(_) | Error::HookChanged(_) => problem::PRECONDITION_FAILED,
         Error::Limit { .. } => LIMIT,
         _ => {

@@ -81,13 +81,13 @@ fn seen(channel: &str, started: u64) -> Seen {
 }
 
 pub(super) struct Bench {
-    dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
     pub(super) control: Control<Sqlite>,
     chronicle: Arc<Chronicle<Sqlite>>,
     crowd: Arc<Crowd>,
     events: Events,
-    router: Router,
-    token: String,
+    pub(super) router: Router,
+    pub(super) token: String,
 }
 
 impl Bench {
@@ -631,6 +631,7 @@ async fn the_description_names_what_is_served() {
                 .replace("{hook}", "hook_none")
                 .replace("{delivery}", "1")
                 .replace("{broadcast}", "brd_000000000000001_none")
+                .replace("{token}", "tok_none")
                 .replace("{session}", "ses_0123456789abcdef");
             let (status, problem) = bench.ask(&method.to_uppercase(), &path, json!([])).await;
             let kind = problem["type"].as_str().unwrap_or_default();
@@ -640,7 +641,21 @@ async fn the_description_names_what_is_served() {
             );
         }
     }
-    assert_eq!(operations.len(), 27, "{operations:?}");
+    assert_eq!(operations.len(), 31, "{operations:?}");
+    // Two bodies of one name would be one in the description, and wrong for one of them.
+    let mut bodies = BTreeSet::new();
+    for operation in document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+    {
+        let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+        if let Some(name) = schema["$ref"].as_str() {
+            assert!(bodies.insert(name), "{name} is the body of two operations");
+        }
+    }
+    assert!(bodies.len() > 8, "{bodies:?}");
     assert_eq!(document["security"], json!([{"admin_token": []}]));
     let schemas = document["components"]["schemas"].as_object().unwrap();
     assert!(schemas["Key"]["properties"].get("hash").is_none());

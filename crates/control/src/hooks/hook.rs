@@ -7,7 +7,7 @@ use zongzi_http::Timestamp;
 
 use super::{SigningKey, Url};
 use crate::events::Kind;
-use crate::{Text, id};
+use crate::{Once, Text, id};
 
 /// A hook's public name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,8 +21,8 @@ pub struct InvalidHookId;
 impl HookId {
     const START: &'static str = "hook_";
 
-    pub(crate) fn random() -> Self {
-        Self(id::random(Self::START))
+    pub(crate) fn new(bytes: [u8; id::RANDOM_BYTES]) -> Self {
+        Self(id::of(Self::START, bytes))
     }
 
     /// The id as text.
@@ -91,6 +91,8 @@ pub struct NewHook {
     pub label: Text,
     /// What its signing key is made from.
     pub salt: [u8; 16],
+    /// The request that is met once.
+    pub once: Option<Once>,
 }
 
 /// What may be changed of a hook; `None` leaves it as it is.
@@ -128,7 +130,7 @@ mod tests {
 
     #[test]
     fn an_id_is_read_as_it_was_written() {
-        let id = HookId::random();
+        let id = HookId::new(crate::random::bytes());
         assert_eq!(id.as_str().parse(), Ok(id));
         for bad in ["", "hook_", "key_abc", "hook_A", "hook_a/b"] {
             assert_eq!(bad.parse::<HookId>(), Err(InvalidHookId), "{bad}");

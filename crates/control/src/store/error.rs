@@ -2,9 +2,9 @@ use std::path::PathBuf;
 
 use zongzi_media::ChannelName;
 
-use crate::KeyId;
 use crate::hooks::{DeliveryId, HookId};
 use crate::secret::SecretError;
+use crate::{KeyId, token};
 
 /// Why the store could not do what it was asked. The text is for the operator and names what to mend.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +34,14 @@ pub enum Error {
     /// There is no such delivery, or it was not given up.
     #[error("there is no dead letter {0}; it may wait for another try, or be gone")]
     DeliveryUnknown(DeliveryId),
+    /// There is no such token for the API.
+    #[error("there is no token {0}")]
+    TokenUnknown(token::Id),
+    /// The name of a request that is met once was used for another one.
+    #[error(
+        "this Idempotency-Key was used for another request, or what it made is gone; take a new one"
+    )]
+    Reused,
     /// The store holds as much as it may.
     #[error("there are {max} {what} already, the limit; delete some first")]
     Limit {
@@ -114,6 +122,8 @@ impl Error {
             | Self::ChannelUnknown(_)
             | Self::KeyUnknown(_)
             | Self::KeyRevoked(_)
+            | Self::TokenUnknown(_)
+            | Self::Reused
             | Self::Changed(_)
             | Self::Limit { .. } => None,
             Self::Busy => Some("busy"),

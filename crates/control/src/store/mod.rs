@@ -4,6 +4,7 @@ mod error;
 mod outbox;
 mod sqlite;
 mod stats;
+mod tokens;
 
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
@@ -12,9 +13,10 @@ pub use error::Error;
 pub use outbox::{DEAD_KEPT_DAYS, DEAD_MAX, Enqueued, HOOKS_MAX, Outbox, WAITING_MAX};
 pub use sqlite::Sqlite;
 pub use stats::{Counters, Stats};
+pub use tokens::{NewToken, TOKENS_DEAD_MAX, TOKENS_MAX, Tokens};
 
 use crate::broadcast::{Broadcast, BroadcastId, EndReason};
-use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel, Text};
+use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel, Once, Text};
 
 /// The most channels in a store: a page of them in memory is what every server holds.
 pub const CHANNELS_MAX: u32 = 100_000;
@@ -24,6 +26,10 @@ pub const KEYS_MAX: u32 = 1_000;
 pub const PLAYBACK_KEYS_MAX: u32 = 8;
 /// How long the log of changes is kept. A server that could not read it for this long must be started anew.
 pub const CHANGES_KEPT_DAYS: u64 = 7;
+/// How long it is known what an `Idempotency-Key` has made, in milliseconds: a day.
+pub(crate) const ONCE_KEPT_MS: i64 = 86_400_000;
+/// The most `Idempotency-Key`s that are known at one time.
+pub(crate) const ONCE_MAX: u32 = 100_000;
 
 /// What is needed to make a key. The secret itself never reaches the store.
 #[derive(Debug, Clone)]
@@ -38,6 +44,8 @@ pub struct NewKey {
     pub prefix: String,
     /// What its owner calls it.
     pub label: Text,
+    /// The request that is met once.
+    pub once: Option<Once>,
 }
 
 /// A key that signs playback tokens, as the store holds it: no secret, only its name (`playback::Material` makes the
@@ -96,9 +104,10 @@ pub struct Sequence(pub i64);
 /// Keeps channels, keys, and a log of what changed.
 ///
 /// Each call is one transaction: when it has returned, its effect is on disk and every other process sees it; when it has
-/// failed, it has no effect. The log of changes lets several servers follow one store. Nothing in this trait asks for
+/// failed, it has no effect. What is made by a request that is met once ([`Once`]) is made once: a repetition gives what there
+/// is, and another request under the same name is refused. The log of changes lets several servers follow one store. Nothing in this trait asks for
 /// SQLite: another database stands behind it as well.
-pub trait Store: Outbox + Send + Sync + 'static {
+pub trait Store: Outbox + Tokens + Send + Sync + 'static {
     /// Makes a channel.
     fn create_channel(
         &self,

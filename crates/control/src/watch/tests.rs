@@ -29,6 +29,7 @@ fn channel(name: &str) -> NewChannel {
         takeover: Takeover::Newest,
         private: false,
         max_viewers: None,
+        once: None,
     }
 }
 

@@ -115,6 +115,7 @@ pub(super) fn run(command: &Command, settings: &Settings) -> anyhow::Result<()> 
                     takeover: *takeover,
                     private: *private,
                     max_viewers: *max_viewers,
+                    once: None,
                 };
                 let channel = control.create_channel(new).await?;
                 if *json {

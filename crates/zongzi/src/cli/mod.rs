@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
+mod admin_token;
 mod backup;
 mod channel;
 mod doctor;
@@ -60,6 +61,9 @@ enum Command {
     /// Make, list and revoke stream keys (also while the server runs)
     #[command(subcommand)]
     Key(key::Command),
+    /// Make, list and revoke named tokens for the API (also while the server runs)
+    #[command(subcommand)]
+    AdminToken(admin_token::Command),
     /// Make a playback token, which lets a viewer watch a private channel, and print it
     Token(token::Options),
     /// List and rotate the keys that sign playback tokens
@@ -132,6 +136,7 @@ fn execute(cli: Cli) -> Result<(), Failure> {
         Command::Channel(command) => Ok(channel::run(&command, &settings)?),
         Command::Doctor { json } => Ok(doctor::run(&settings, json)?),
         Command::Key(command) => Ok(key::run(&command, &settings)?),
+        Command::AdminToken(command) => Ok(admin_token::run(&command, &settings)?),
         Command::Token(options) => Ok(token::run(&options, &settings)?),
         Command::PlaybackKey(command) => Ok(playback_key::run(&command, &settings)?),
         Command::Hook(command) => Ok(hook::run(&command, &settings)?),

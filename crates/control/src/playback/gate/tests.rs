@@ -23,6 +23,7 @@ impl Bench {
                 takeover: Takeover::default(),
                 private,
                 max_viewers: None,
+                once: None,
             };
             control.create_channel(new).await.unwrap()
         };

@@ -2,8 +2,8 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
-use super::changes;
 use super::failure::Failure;
+use super::{changes, once};
 use crate::store::{CHANNELS_MAX, Change, Error};
 use crate::{Channel, ChannelPatch, NewChannel};
 
@@ -12,6 +12,10 @@ pub(super) fn create(
     new: NewChannel,
     now: Timestamp,
 ) -> Result<Channel, Failure> {
+    if let Some(made) = once::made(transaction, new.once.as_ref(), now)? {
+        let made: ChannelName = made.parse().map_err(Failure::unsound("channel name"))?;
+        return one(transaction, &made)?.ok_or_else(|| Error::Reused.into());
+    }
     if one(transaction, &new.name)?.is_some() {
         return Err(Error::ChannelExists(new.name).into());
     }
@@ -35,6 +39,7 @@ pub(super) fn create(
             ms(now),
         ),
     )?;
+    once::note(transaction, new.once.as_ref(), new.name.as_str(), now)?;
     changes::note(transaction, &Change::ChannelCreated(new.name.clone()), now)?;
     Ok(Channel {
         name: new.name,

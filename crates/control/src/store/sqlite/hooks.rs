@@ -3,6 +3,7 @@ use zongzi_http::Timestamp;
 
 use super::channels::{ms, timestamp};
 use super::failure::Failure;
+use super::once;
 use crate::events::Kind;
 use crate::hooks::{Hook, HookId, HookPatch, NewHook};
 use crate::store::{Error, HOOKS_MAX};
@@ -12,6 +13,14 @@ pub(super) fn create(
     new: NewHook,
     now: Timestamp,
 ) -> Result<Hook, Failure> {
+    let known = once::made(transaction, new.once.as_ref(), now)?.is_some();
+    let made = one(transaction, &new.id)?;
+    if known != made.is_some() {
+        return Err(Error::Reused.into());
+    }
+    if let Some(made) = made {
+        return Ok(made);
+    }
     let count: u32 = transaction.query_row("SELECT count(*) FROM hook", [], |row| row.get(0))?;
     if count >= HOOKS_MAX {
         return Err(Error::Limit {
@@ -43,6 +52,7 @@ pub(super) fn create(
             ms(now),
         ),
     )?;
+    once::note(transaction, new.once.as_ref(), hook.id.as_str(), now)?;
     Ok(hook)
 }
 

@@ -2,9 +2,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, Transaction};
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
 
-use super::changes;
 use super::channels::{self, ms, timestamp};
 use super::failure::Failure;
+use super::{changes, once};
 use crate::store::{Change, Error, KEYS_MAX, NewKey};
 use crate::{Channel, Key, KeyId};
 
@@ -18,6 +18,9 @@ pub(super) fn create(
     new: NewKey,
     now: Timestamp,
 ) -> Result<Key, Failure> {
+    if let Some(made) = made_before(transaction, &new, now)? {
+        return Ok(made);
+    }
     if channels::one(transaction, &new.channel)?.is_none() {
         return Err(Error::ChannelUnknown(new.channel).into());
     }
@@ -45,6 +48,7 @@ pub(super) fn create(
             ms(now),
         ),
     )?;
+    once::note(transaction, new.once.as_ref(), new.id.as_str(), now)?;
     let change = Change::KeyCreated {
         channel: new.channel.clone(),
         key: new.id.clone(),
@@ -60,6 +64,21 @@ pub(super) fn create(
         expires: None,
         revoked: None,
     })
+}
+
+/// The key that the same request has made.
+fn made_before(
+    transaction: &Transaction<'_>,
+    new: &NewKey,
+    now: Timestamp,
+) -> Result<Option<Key>, Failure> {
+    let known = once::made(transaction, new.once.as_ref(), now)?.is_some();
+    let made = one(transaction, &new.id)?;
+    // Gone with its channel, or so old that nobody knows the request any more.
+    if known != made.is_some() {
+        return Err(Error::Reused.into());
+    }
+    Ok(made)
 }
 
 pub(super) fn list(
@@ -100,6 +119,9 @@ pub(super) fn rotate(
     expires: Timestamp,
     now: Timestamp,
 ) -> Result<Key, Failure> {
+    if let Some(made) = made_before(transaction, &new, now)? {
+        return Ok(made);
+    }
     let Some(old) = one(transaction, &old)? else {
         return Err(Error::KeyUnknown(old).into());
     };

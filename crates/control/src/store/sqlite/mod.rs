@@ -4,10 +4,12 @@ mod channels;
 mod failure;
 mod hooks;
 mod keys;
+mod once;
 mod outbox;
 mod playback_keys;
 mod schema;
 mod seed;
+mod tokens;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -341,3 +343,5 @@ impl Store for Sqlite {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod token_tests;

@@ -93,6 +93,25 @@ pub(super) const MIGRATIONS: &[&str] = &[
     CREATE INDEX broadcast_by_end ON broadcast (ended_ms);",
     // 6: channels with places for so many viewers.
     "ALTER TABLE channel ADD COLUMN max_viewers INTEGER;",
+    // 7: named tokens for the API, and requests that are met once.
+    "CREATE TABLE admin_token (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        hash BLOB NOT NULL UNIQUE,
+        prefix TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        last_used_ms INTEGER,
+        expires_ms INTEGER,
+        revoked_ms INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE once (
+        key BLOB PRIMARY KEY,
+        request BLOB NOT NULL,
+        made TEXT NOT NULL,
+        at_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX once_by_time ON once (at_ms);",
 ];
 
 /// The schema that this program writes.

@@ -9,31 +9,33 @@ use crate::{Takeover, Text};
 
 const CHECK: [u8; 32] = [7; 32];
 
-fn at(unix_ms: u64) -> Timestamp {
+pub(super) fn at(unix_ms: u64) -> Timestamp {
     Timestamp::from_unix_ms(unix_ms)
 }
 
-fn channel(name: &str) -> NewChannel {
+pub(super) fn channel(name: &str) -> NewChannel {
     NewChannel {
         name: name.parse().unwrap(),
         title: "A title".parse().unwrap(),
         takeover: Takeover::Refuse,
         private: true,
         max_viewers: NonZeroU32::new(7),
+        once: None,
     }
 }
 
-fn key(number: u8, channel: &str) -> NewKey {
+pub(super) fn key(number: u8, channel: &str) -> NewKey {
     NewKey {
         id: format!("key_{number:03}").parse().unwrap(),
         channel: channel.parse().unwrap(),
         hash: [number; 32],
         prefix: "sk_abcd".to_owned(),
         label: Text::default(),
+        once: None,
     }
 }
 
-fn open() -> (tempfile::TempDir, Sqlite) {
+pub(super) fn open() -> (tempfile::TempDir, Sqlite) {
     let dir = tempfile::tempdir().unwrap();
     let store = Sqlite::open(dir.path(), CHECK).unwrap();
     (dir, store)

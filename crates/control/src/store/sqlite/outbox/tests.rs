@@ -15,6 +15,7 @@ fn new(id: &str, events: &[Kind]) -> NewHook {
         events: events.to_vec(),
         label: crate::Text::default(),
         salt: [1; 16],
+        once: None,
     }
 }
 

@@ -1,4 +1,5 @@
 use axum::Json;
+use serde_json::Value;
 use utoipa::openapi::OpenApi as Described;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -8,6 +9,11 @@ use super::{broadcasts, channels, hooks, keys, playback, sessions, tokens, tools
 /// The API's description, OpenAPI 3.1, made from the handlers.
 pub(super) async fn serve() -> Json<Described> {
     Json(Document::openapi())
+}
+
+/// The same as a value.
+pub(super) fn value() -> Value {
+    serde_json::to_value(Document::openapi()).expect("the description is JSON")
 }
 
 #[derive(OpenApi)]

@@ -12,6 +12,7 @@ mod hooks;
 mod input;
 mod keys;
 mod once;
+mod page;
 mod playback;
 mod refusal;
 mod scopes;
@@ -119,6 +120,8 @@ pub fn router<S: Store + Clone>(api: Api<S>, token: AdminToken) -> Router {
     Router::new()
         .nest("/api/v1", auth::layer(routes, door))
         .route("/api/openapi.json", get(document::serve))
+        .route("/api/docs", get(page::serve))
+        .route("/api/docs.css", get(page::style))
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ const PREPARE: &str = "(async () => {
     window.__reader.start(video, true);
     window.zongzi = { marks: {}, sessions: 1, pc: null };
     window.__join = async (url) => {
-        const joined = join(url, video, () => {}, Promise.resolve(), window.zongzi.marks);
+        const joined = join(url, null, video, () => {}, Promise.resolve(), window.zongzi.marks);
         video.play();
         window.__session = await joined;
         window.zongzi.pc = window.__session.pc;

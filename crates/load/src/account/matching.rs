@@ -12,8 +12,12 @@ const AHEAD_MAX: u64 = 512;
 const BEHIND_MAX: u64 = 512;
 /// A frame that is this far behind the newest will not come any more: 2 s at 30 frames per second.
 const SETTLE_FRAMES: u64 = 60;
-/// Frames in a row with one offset that make sure of it: a fifth of a second.
-pub(crate) const AGREED_MIN: u32 = 6;
+/// Frames in a row with one offset that make sure of it: a second. A backlog's keep none that long, since they are sent
+/// faster than the host sent them.
+pub(crate) const AGREED_MIN: u32 = 30;
+/// Frames found by their timestamp alone, after which one is looked into again: ten seconds. A viewer who was late by the
+/// same time for longer than [`AGREED_MIN`] would be taken to see older frames than he does.
+const UNCHECKED_MAX: u32 = 300;
 /// Frames in a row without a match after which the alignment is taken to be wrong.
 const MISSES_MAX: u32 = 15;
 
@@ -28,6 +32,8 @@ pub(crate) struct Matcher {
     offset: Option<u32>,
     /// Frames in a row that gave the offset.
     agreed: u32,
+    /// Frames found by their timestamp since one was recognised.
+    unchecked: u32,
     last: u64,
     misses: u32,
     /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
@@ -55,7 +61,13 @@ pub(crate) struct Matcher {
 impl Matcher {
     /// Whether timestamps alone are enough.
     pub(crate) fn is_aligned(&self) -> bool {
-        self.agreed >= AGREED_MIN
+        self.agreed >= AGREED_MIN && self.unchecked < UNCHECKED_MAX
+    }
+
+    /// Whether the timestamp alone says rightly that this is the frame with that content.
+    pub(crate) fn knows(&self, log: &VecDeque<Sent>, rtp_time: u32, digest: u64) -> bool {
+        let found = self.find(log, rtp_time);
+        self.is_aligned() && found.is_some_and(|sent| sent.digest == digest)
     }
 
     /// Recognises a decrypted frame by its content: the newest that the host sent with the same one. `None` if the
@@ -78,6 +90,7 @@ impl Matcher {
             1
         };
         self.offset = Some(offset);
+        self.unchecked = 0;
         self.last = sent.index;
         self.misses = 0;
         Some(*sent)
@@ -102,6 +115,7 @@ impl Matcher {
             return None;
         };
         self.misses = 0;
+        self.unchecked = self.unchecked.saturating_add(1);
         self.last = sent.index;
         if self.first.is_none() {
             let before = log.iter().rev().find(|sent| sent.at < came);
@@ -332,9 +346,9 @@ mod tests {
 
     #[test]
     fn a_backlog_stamped_as_it_is_sent_is_recognised_by_its_content() {
-        let log = log(300);
+        let log = log(330);
         let mut matcher = Matcher::default();
-        for index in 240..300_u64 {
+        for index in 240..330_u64 {
             // 50 of the backlog 1 ms apart, then live.
             let behind = u32::try_from(290_u64.saturating_sub(index)).expect("small");
             let rtp_time = match behind {
@@ -351,7 +365,7 @@ mod tests {
         }
         assert!(matcher.is_aligned());
         assert_eq!((matcher.unmatched, matcher.unreferenced), (0, 0));
-        assert_eq!((matcher.backlog_skipped(), matcher.lost(299)), (0, 0));
+        assert_eq!((matcher.backlog_skipped(), matcher.lost(329)), (0, 0));
     }
 
     #[test]
@@ -375,6 +389,72 @@ mod tests {
             assert_eq!(sent.index, index);
         }
         assert_eq!((matcher.unmatched, matcher.lost(299)), (0, 0));
+    }
+
+    #[test]
+    fn a_viewer_who_is_one_picture_late_for_a_while_is_not_taken_to_be_at_live() {
+        let log = log(330);
+        let mut matcher = Matcher::default();
+        for index in 240..330_u64 {
+            // A server stamps late pictures with what one would have that comes now.
+            let late = index < 262;
+            let rtp_time = time(index + u64::from(late));
+            if !matcher.is_aligned() {
+                matcher.align(&log, rtp_time, index % 150);
+            }
+            let found = matcher.whole(&log, rtp_time, Stamp(240));
+            assert_eq!(found.map(|(sent, _)| sent.index), Some(index));
+        }
+        assert!(matcher.is_aligned());
+        assert_eq!((matcher.unmatched, matcher.lost(329)), (0, 0));
+    }
+
+    #[test]
+    fn who_decrypts_everything_finds_out_that_timestamps_mean_other_frames_by_now() {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        let mut met = |index: u64, rtp_time: u32| {
+            if !matcher.knows(&log, rtp_time, index % 150) {
+                matcher.align(&log, rtp_time, index % 150);
+            }
+            let found = matcher.whole(&log, rtp_time, Stamp(200));
+            found.map(|(sent, _)| sent.index)
+        };
+        for index in 200..260 {
+            assert_eq!(met(index, time(index)), Some(index));
+        }
+        for index in 260..300 {
+            assert_eq!(met(index, time(index + 3)), Some(index));
+        }
+        assert!(
+            !matcher.knows(&log, time(299 + 3), 999),
+            "content that no host sent"
+        );
+    }
+
+    #[test]
+    fn who_goes_by_timestamps_looks_into_a_frame_now_and_then() {
+        let mut log = log(600);
+        for sent in &mut log {
+            sent.digest = sent.index;
+        }
+        let mut matcher = Matcher::default();
+        let mut wrong = 0;
+        for index in 0..600_u64 {
+            // For longer than is taken for a late viewer's time his pictures are eight late.
+            let late = if index < 40 { 8 } else { 0 };
+            let rtp_time = time(index + late);
+            if !matcher.is_aligned() {
+                matcher.align(&log, rtp_time, index);
+            }
+            let found = matcher.whole(&log, rtp_time, Stamp(0));
+            wrong += u32::from(found.is_none_or(|(sent, _)| sent.index != index));
+        }
+        assert!(
+            (1..UNCHECKED_MAX).contains(&wrong),
+            "{wrong} were taken for others"
+        );
+        assert!(matcher.is_aligned());
     }
 
     #[test]

@@ -327,7 +327,7 @@ impl Core {
         }
         let digest = digest(units.iter().map(Vec::as_slice));
         let matcher = &mut self.record.matcher;
-        if !matcher.is_aligned() {
+        if !matcher.knows(context.sent(), whole.rtp_time, digest) {
             matcher.align(context.sent(), whole.rtp_time, digest);
         }
         match self.record.whole(whole, context) {

@@ -238,6 +238,11 @@ impl Core {
         self.stash = later;
         packets.retain(|(number, _)| *number >= whole.first);
         packets.sort_by_key(|(number, _)| *number);
+        // Its first packets came before frames were looked into again.
+        if u64::try_from(packets.len()).unwrap_or(0) != (whole.last - whole.first).saturating_add(1)
+        {
+            return;
+        }
         let Some(session) = &self.session else { return };
         let mut payloads = Vec::with_capacity(packets.len());
         for (number, packet) in &packets {

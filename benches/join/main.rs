@@ -132,7 +132,7 @@ fn join(
     std::thread::sleep(Duration::from_secs(seconds.into()));
     let report = browser.report();
     browser.eval("window.__session.close()");
-    measure(stream.channel, &report, &tap.passed()).context("no picture, or never at live")
+    measure(stream.channel, &report, &tap.passed())
 }
 
 /// A video element that is read, and a function that joins with the player's own module.
@@ -140,21 +140,25 @@ const PREPARE: &str = "(async () => {
     const { join } = await import('/assets/whep.js');
     const video = document.createElement('video');
     video.playsInline = true;
+    video.autoplay = true;
     document.body.append(video);
     window.__reader.start(video, true);
     window.zongzi = { marks: {}, sessions: 1, pc: null };
     window.__join = async (url) => {
         const joined = join(url, null, video, () => {}, Promise.resolve(), window.zongzi.marks);
-        video.play();
         window.__session = await joined;
         window.zongzi.pc = window.__session.pc;
     };
 })()";
 
-fn measure(channel: &'static str, report: &Report, passed: &[f64]) -> Option<Join> {
-    let post = report.post?;
+fn measure(channel: &'static str, report: &Report, passed: &[f64]) -> anyhow::Result<Join> {
+    let post = report.post.context("the player sent no POST")?;
     let live = report.at_live(passed);
-    let live_at = live.first()?.at;
+    let shown = report.pictures.len();
+    let live_at = live
+        .first()
+        .with_context(|| format!("never at live; {shown} pictures were shown"))?
+        .at;
     let shown = report.pictures.iter().map(|picture| picture.at);
     let gaps = shown
         .clone()
@@ -167,13 +171,15 @@ fn measure(channel: &'static str, report: &Report, passed: &[f64]) -> Option<Joi
         .filter(|age| *age <= LIVE_MS)
         .collect();
     // The first second after a join is its own; the delay is what stays.
-    let steady = ages.get(usize::try_from(FPS).ok()?..)?;
-    Some(Join {
+    let steady = ages
+        .get(usize::try_from(FPS)?..)
+        .context("at live for less than a second")?;
+    Ok(Join {
         channel,
-        first_picture: report.join_ms()?,
+        first_picture: report.join_ms().context("no picture")?,
         at_live: live_at - post,
         longest_standstill: gaps.fold(0.0, f64::max),
-        delay: reading::median(steady)?,
+        delay: reading::median(steady).context("at live for less than a second")?,
         sound_after_picture: reading::median(&report.sound_after_picture()),
         unshown_at_live: reading::unshown(live),
         packets_lost: report.video.packets_lost + report.audio.packets_lost,

@@ -27,7 +27,7 @@ const MISSES_MAX: u32 = 15;
 /// join, which a server may stamp with the times of its sending. So frames are decrypted and recognised by their content
 /// until [`AGREED_MIN`] in a row give the same offset; from then on the timestamp alone, which is in the clear, says which
 /// frame it is. Fewer agree by chance in a backlog.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Matcher {
     offset: Option<u32>,
     /// Frames in a row that gave the offset.
@@ -36,6 +36,8 @@ pub(crate) struct Matcher {
     unchecked: u32,
     last: u64,
     misses: u32,
+    /// Frames without a match since the newest that had one.
+    unknown: u32,
     /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
     seen: [u64; 8],
     /// The same for keyframes among them.
@@ -107,6 +109,7 @@ impl Matcher {
     ) -> Option<(Sent, bool)> {
         let Some(sent) = self.find(log, rtp_time) else {
             self.unmatched += 1;
+            self.unknown += 1;
             self.misses += 1;
             if self.misses >= MISSES_MAX {
                 self.offset = None;
@@ -121,8 +124,28 @@ impl Matcher {
             let before = log.iter().rev().find(|sent| sent.at < came);
             self.live_from = before.map_or(sent.index, |before| before.index + 1);
         }
+        self.recover(log, sent.index);
         let fresh = self.note(sent.index, sent.keyframe);
         Some((sent, fresh))
+    }
+
+    /// As many frames without a match as there are places between the newest that had one and `next` are those: they came
+    /// whole, and only their timestamps were of a timeline that is no more.
+    fn recover(&mut self, log: &VecDeque<Sent>, next: u64) {
+        let unknown = std::mem::take(&mut self.unknown);
+        let Some(newest) = self.newest.filter(|_| unknown > 0) else {
+            return;
+        };
+        if newest + u64::from(unknown) + 1 != next {
+            return;
+        }
+        for sent in log
+            .iter()
+            .filter(|sent| (newest + 1..next).contains(&sent.index))
+        {
+            self.note(sent.index, sent.keyframe);
+            self.unmatched = self.unmatched.saturating_sub(1);
+        }
     }
 
     /// Frames that the host sent from when this viewer came to `last`, minus those that arrived whole.
@@ -474,5 +497,17 @@ mod tests {
         }
         assert!(!matcher.is_aligned());
         assert_eq!(matcher.unmatched, u64::from(MISSES_MAX));
+        // Those that came meanwhile were the ones between: none is missing.
+        let mut skipped = matcher.clone();
+        let next = 250 + u64::from(MISSES_MAX);
+        let elsewhere = |index| time(index).wrapping_add(900_000_000);
+        matcher.align(&log, elsewhere(next), next % 150);
+        assert!(matcher.whole(&log, elsewhere(next), Stamp(0)).is_some());
+        assert_eq!((matcher.unmatched, matcher.lost(next)), (0, 0));
+        // Another one between was left out: which one, nobody can tell.
+        skipped.align(&log, elsewhere(next + 1), (next + 1) % 150);
+        assert!(skipped.whole(&log, elsewhere(next + 1), Stamp(0)).is_some());
+        assert_eq!(skipped.unmatched, u64::from(MISSES_MAX));
+        assert_eq!(skipped.lost(next + 1), u64::from(MISSES_MAX) + 1);
     }
 }

@@ -33,8 +33,12 @@ impl Budget {
     /// Whether there is room for one more viewer of this broadcast. Who is in stays in, also when his host raises the
     /// bitrate.
     pub(super) fn admits(&self, audience: &Audience) -> bool {
-        self.bitrate_max == 0
-            || self.reserved().saturating_add(audience.bitrate()) <= self.bitrate_max
+        self.bitrate_max == 0 || self.with(audience) <= self.bitrate_max
+    }
+
+    /// Bits a second that are promised once he is in.
+    pub(super) fn with(&self, audience: &Audience) -> u64 {
+        self.reserved().saturating_add(audience.bitrate())
     }
 
     /// One more session.

@@ -50,6 +50,9 @@ pub struct ShardCounters {
     pub reported_packets: AtomicU64,
     /// See [`ShardCounters::reported_packets`].
     pub reported_lost: AtomicU64,
+    /// Bits a second of viewers that the shard could carry, as far as its time tells; 0: more than anyone can tell. Not a
+    /// total.
+    pub capacity: AtomicU64,
     /// DTLS datagrams that wait for their turn now. Not a total.
     pub handshakes_waiting: AtomicU64,
     /// How long things take.

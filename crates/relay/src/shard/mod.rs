@@ -6,6 +6,7 @@
 //! arrives, until its end.
 
 mod budget;
+mod capacity;
 mod counters;
 mod feed;
 mod histogram;

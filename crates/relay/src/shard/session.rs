@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use zongzi_webrtc::sdp::{Kind, Stream};
 use zongzi_webrtc::stun;
 
 use super::budget::Budget;
+use super::counters::ShardCounters;
 use super::viewers::Steps;
 use super::{BroadcastId, Closed, Figures, Join, JoinWatch, Pass, ShardId};
 use crate::SessionId;
@@ -25,6 +27,8 @@ pub(crate) struct Sessions {
     entered: Mutex<Entered>,
     by_ufrag: UfragTable<Arc<Session>>,
     sessions_max: usize,
+    /// Where shards say what they could carry.
+    shards: Vec<Arc<ShardCounters>>,
 }
 
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(crate) enum Refused {
     Sessions,
     /// All that may be sent is promised.
     Bitrate,
+    /// The shards have no time for more.
+    Busy,
     /// As many sessions as this broadcast may have.
     Broadcast(u64),
 }
@@ -116,8 +122,12 @@ pub(crate) enum Change {
 }
 
 impl Sessions {
-    /// For as many sessions, and for as many bits a second to all of them together (0: no limit).
-    pub(crate) fn new(sessions_max: usize, bitrate_max: u64) -> Self {
+    /// For as many sessions, and for as many bits a second to all of them together (0: no limit), on these shards.
+    pub(crate) fn new(
+        sessions_max: usize,
+        bitrate_max: u64,
+        shards: Vec<Arc<ShardCounters>>,
+    ) -> Self {
         Self {
             entered: Mutex::new(Entered {
                 by_name: BTreeMap::new(),
@@ -127,6 +137,7 @@ impl Sessions {
             // A session has more than one fragment only after ICE restarts.
             by_ufrag: UfragTable::new(sessions_max.saturating_mul(2)),
             sessions_max,
+            shards,
         }
     }
 
@@ -292,7 +303,21 @@ impl Sessions {
         if !entered.budget.admits(audience) {
             return Err(Refused::Bitrate);
         }
+        // Those who are in would pay for one more with pictures.
+        let capacity = self.capacity();
+        if capacity.is_some_and(|capacity| entered.budget.with(audience) > capacity) {
+            return Err(Refused::Busy);
+        }
         Ok(())
+    }
+
+    /// Bits a second that all shards together could carry; `None` while one of them has time to spare: who comes next is
+    /// as likely to be its.
+    fn capacity(&self) -> Option<u64> {
+        let mut shards = self.shards.iter().map(|shard| shard.capacity.load(Relaxed));
+        shards.try_fold(0_u64, |sum, capacity| {
+            (capacity > 0).then(|| sum.saturating_add(capacity))
+        })
     }
 }
 

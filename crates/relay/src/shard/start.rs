@@ -80,7 +80,11 @@ impl Shards {
         Ok(Self {
             address,
             links: Arc::new(links),
-            sessions: Arc::new(Sessions::new(config.sessions_max, config.bitrate_max)),
+            sessions: Arc::new(Sessions::new(
+                config.sessions_max,
+                config.bitrate_max,
+                counters.clone(),
+            )),
             counters,
             socket_counters,
             state: State::Open(sockets.into_iter().zip(inboxes).collect()),

@@ -784,6 +784,33 @@ fn more_to_send_than_allowed_is_refused_until_somebody_leaves() {
 }
 
 #[test]
+fn shards_that_have_no_time_for_more_take_no_more() {
+    let house = House::open(2);
+    let create = |capacities: [u64; 2]| {
+        let (_, offer, _) = Player::offer();
+        let audience = &house.stage.audience;
+        // The shards say it anew every other second.
+        for (shard, capacity) in house.shards.counters().iter().zip(capacities) {
+            shard.capacity.store(capacity, Ordering::Relaxed);
+        }
+        house
+            .whep
+            .create(SHOW, audience, &offer, None, None, None, Instant::now())
+    };
+    house.stage.audience.sends(Some(4_000_000));
+    create([4_000_000, 4_000_000]).unwrap();
+    let second = create([4_000_000, 4_000_000]).unwrap();
+    let refused = create([4_000_000, 4_000_000]).unwrap_err();
+    assert!(matches!(refused, whep::Error::Busy), "{refused}");
+    assert!(refused.retry_after().is_some());
+    create([4_000_000, 0]).expect("a shard has time to spare");
+    house.whep.delete(&second.session_id).unwrap();
+    assert!(create([4_000_000, 4_000_000]).is_err(), "two are left");
+    create([4_000_000, 8_000_000]).unwrap();
+    house.shards.shutdown();
+}
+
+#[test]
 fn a_broadcast_has_no_more_sessions_than_it_may_and_a_free_place_is_taken() {
     let house = House::open(1);
     let create = |broadcast| {

@@ -26,6 +26,7 @@ use self::cadence::Cadence;
 use self::clock::Clock;
 use self::datagrams::Strangers;
 use self::handshakes::Handshake;
+use super::capacity::Capacity;
 use super::counters::{Closed, ShardCounters};
 use super::feed::Feed;
 use super::inbox::{Control, Inbox, Links};
@@ -59,6 +60,7 @@ pub(super) struct Worker {
     strangers: Strangers,
     /// When the pictures of this turn were whole in the server; as many as are taken in one turn.
     sent: Vec<Instant>,
+    capacity: Capacity,
     swept: Instant,
     looked_at_connecting: Instant,
     over: bool,
@@ -114,6 +116,7 @@ impl Worker {
             sound_due: BinaryHeap::new(),
             strangers: Strangers::default(),
             sent: Vec::new(),
+            capacity: Capacity::new(clock.started),
             swept: clock.started,
             looked_at_connecting: clock.started,
             over: false,

@@ -213,6 +213,11 @@ impl Egress {
         round_trip
     }
 
+    /// Whether he is sent all pictures.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.video.as_ref().is_none_or(Video::is_whole)
+    }
+
     /// How the viewer at `peer` fares.
     pub(crate) fn figures(&self, peer: SocketAddr) -> Figures {
         let heard = || self.heard.iter().flatten();

@@ -110,6 +110,11 @@ impl Video {
         &mut self.stream
     }
 
+    /// Whether he is sent all pictures: his link can take them.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.share.1 == Share::Whole && !self.link.is_narrow()
+    }
+
     /// Sends what is due.
     pub(crate) fn pump(
         &mut self,

@@ -20,7 +20,7 @@ pub enum Error {
     /// As many sessions as this broadcast may have: 503, as above.
     #[error("this channel takes {0} viewers at a time, and they are all there")]
     BroadcastFull(u64),
-    /// The session's shard has too much to do: 503, as above.
+    /// The session's shard, or all of them, have too much to do: 503, as above.
     #[error("the server is busy")]
     Busy,
     /// There is no such session, or not any more: 404.
@@ -42,6 +42,7 @@ impl From<Refused> for Error {
         match refused {
             Refused::Sessions => Self::Full,
             Refused::Bitrate => Self::Bandwidth,
+            Refused::Busy => Self::Busy,
             Refused::Broadcast(most) => Self::BroadcastFull(most),
         }
     }

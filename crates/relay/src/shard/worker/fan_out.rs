@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use zongzi_transport::Sender;
@@ -11,9 +12,9 @@ use super::Worker;
 use crate::packetize::{Batch, BatchKind};
 use crate::shard::counters::{ShardCounters, add};
 use crate::shard::feed::{Feed, Pushed};
-use crate::shard::viewers::{Out, Viewer};
+use crate::shard::viewers::{Out, Viewer, ViewerKey};
 use crate::shard::{BroadcastId, FromHub};
-use crate::viewer::{Tally, Tick};
+use crate::viewer::{Egress, Tally, Tick};
 
 /// What a viewer may be sent now.
 #[derive(Clone, Copy)]
@@ -75,6 +76,7 @@ impl Worker {
             // viewers go on from the feed, and leave out what a newer keyframe makes needless.
             add(&self.counters.late, 1);
             channel.feed.hurry();
+            self.capacity.late();
             return;
         }
         if batch.is_keyframe() {
@@ -206,6 +208,32 @@ impl Worker {
         for key in broken {
             self.panicked(key);
         }
+        let spent = self.clock.now().at.saturating_duration_since(now.at);
+        self.capacity.note(spent);
+    }
+
+    /// Says what this shard could carry, every other second.
+    pub(super) fn weigh(&mut self, now: Instant) {
+        if !self.capacity.is_due(now) {
+            return;
+        }
+        // Who is sent less than all costs less than he may tomorrow.
+        let viewers = &self.viewers;
+        let whole = |key: &&ViewerKey| {
+            let egress = viewers.get(**key).and_then(|viewer| viewer.egress.as_ref());
+            egress.is_some_and(Egress::is_whole)
+        };
+        let live = self
+            .broadcasts
+            .values()
+            .filter(|channel| channel.feed.has_media());
+        let carried = live.filter_map(|channel| {
+            let viewers = u64::try_from(channel.viewers.iter().filter(whole).count()).ok()?;
+            Some(channel.audience.as_ref()?.bitrate().saturating_mul(viewers))
+        });
+        let carried = carried.fold(0, u64::saturating_add);
+        let capacity = self.capacity.close(now, carried).unwrap_or(0);
+        self.counters.capacity.store(capacity, Relaxed);
     }
 
     pub(super) fn catch_up(&mut self) {

@@ -177,6 +177,7 @@ impl Worker {
             return;
         }
         self.swept = now.at;
+        self.weigh(now.at);
         for key in self.viewers.keys() {
             let Some(viewer) = self.viewers.get(key) else {
                 continue;

@@ -1,8 +1,10 @@
 //! A child process that never outlives its test.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::wait;
@@ -13,6 +15,8 @@ pub struct Process {
     child: Child,
     name: String,
     log: PathBuf,
+    /// Writes the log, where the program itself can't.
+    copier: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -21,16 +25,34 @@ impl Process {
     /// # Panics
     /// When the program can't be started.
     pub fn start(command: &mut Command, log: &Path) -> Self {
-        let name = command.get_program().to_string_lossy().into_owned();
         let file = File::create(log).expect("a log file can be made");
+        Self::spawn(command.stderr(Stdio::from(file)), log)
+    }
+
+    /// The same for a program that may write no file: its standard error comes through a pipe.
+    ///
+    /// # Panics
+    /// When the program can't be started.
+    pub fn start_piped(command: &mut Command, log: &Path) -> Self {
+        let mut file = File::create(log).expect("a log file can be made");
+        let mut process = Self::spawn(command.stderr(Stdio::piped()), log);
+        let mut said = process.child.stderr.take().expect("it is piped");
+        process.copier = Some(std::thread::spawn(move || {
+            io::copy(&mut said, &mut file).expect("what is said can be kept");
+        }));
+        process
+    }
+
+    fn spawn(command: &mut Command, log: &Path) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
         let child = command
-            .stderr(Stdio::from(file))
             .spawn()
             .unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         Self {
             child,
             name,
             log: log.to_owned(),
+            copier: None,
         }
     }
 
@@ -58,7 +80,11 @@ impl Process {
     /// Waits for its end.
     pub fn wait(&mut self, most: Duration) -> ExitStatus {
         let name = self.name.clone();
-        wait::until(&format!("{name} to end"), most, || self.ended())
+        let status = wait::until(&format!("{name} to end"), most, || self.ended());
+        if let Some(copier) = self.copier.take() {
+            copier.join().expect("what was said is kept");
+        }
+        status
     }
 
     /// Sends a signal by name (`TERM`, `INT`, `STOP`, `KILL`).

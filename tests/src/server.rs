@@ -77,7 +77,7 @@ impl Options {
         let beside = tempfile::tempdir().expect("a folder can be made");
         let mut command = self.command(data);
         command.stdout(Stdio::null());
-        let mut process = Process::start(&mut command, &beside.path().join("log"));
+        let mut process = Process::start_piped(&mut command, &beside.path().join("log"));
         let status = process.wait(START_MAX);
         (status, process.said())
     }

@@ -259,6 +259,17 @@ fn a_full_disk_at_start_is_one_clear_line() {
 }
 
 #[test]
+fn a_log_on_a_full_disk_changes_no_exit_code() {
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let status = Command::new(place::program("zongzi"))
+        .args(["serve", "--config", "/no/such/file.toml"])
+        .stderr(full.expect("Linux has it"))
+        .status()
+        .expect("zongzi can be run");
+    assert_eq!(status.code(), Some(2));
+}
+
+#[test]
 fn a_backup_made_while_running_brings_everything_back() {
     let server = Server::start();
     let key = server.key("demo");

@@ -6,6 +6,8 @@
     reason = "this is the one place that prints"
 )]
 
+use std::io::{self, Write as _};
+
 use serde::Serialize;
 
 /// One line of text for people, or a document for machines.
@@ -23,7 +25,8 @@ pub(crate) fn say_json(document: &impl Serialize) {
 
 /// A failure, in one line.
 pub(crate) fn complain(message: &str) {
-    eprintln!("zongzi: {message}");
+    // Where nobody can hear it (a log on a full disk), the exit code still tells.
+    let _unheard = writeln!(io::stderr(), "zongzi: {message}");
 }
 
 /// Rows as columns of equal width, headings first.

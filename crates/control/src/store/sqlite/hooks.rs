@@ -13,12 +13,8 @@ pub(super) fn create(
     new: NewHook,
     now: Timestamp,
 ) -> Result<Hook, Failure> {
-    let known = once::made(transaction, new.once.as_ref(), now)?.is_some();
     let made = one(transaction, &new.id)?;
-    if known != made.is_some() {
-        return Err(Error::Reused.into());
-    }
-    if let Some(made) = made {
+    if let Some(made) = once::again(transaction, new.once.as_ref(), made, now)? {
         return Ok(made);
     }
     let count: u32 = transaction.query_row("SELECT count(*) FROM hook", [], |row| row.get(0))?;

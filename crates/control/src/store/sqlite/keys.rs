@@ -18,7 +18,8 @@ pub(super) fn create(
     new: NewKey,
     now: Timestamp,
 ) -> Result<Key, Failure> {
-    if let Some(made) = made_before(transaction, &new, now)? {
+    let made = one(transaction, &new.id)?;
+    if let Some(made) = once::again(transaction, new.once.as_ref(), made, now)? {
         return Ok(made);
     }
     if channels::one(transaction, &new.channel)?.is_none() {
@@ -66,21 +67,6 @@ pub(super) fn create(
     })
 }
 
-/// The key that the same request has made.
-fn made_before(
-    transaction: &Transaction<'_>,
-    new: &NewKey,
-    now: Timestamp,
-) -> Result<Option<Key>, Failure> {
-    let known = once::made(transaction, new.once.as_ref(), now)?.is_some();
-    let made = one(transaction, &new.id)?;
-    // Gone with its channel, or so old that nobody knows the request any more.
-    if known != made.is_some() {
-        return Err(Error::Reused.into());
-    }
-    Ok(made)
-}
-
 pub(super) fn list(
     connection: &Connection,
     channel: Option<&ChannelName>,
@@ -119,7 +105,8 @@ pub(super) fn rotate(
     expires: Timestamp,
     now: Timestamp,
 ) -> Result<Key, Failure> {
-    if let Some(made) = made_before(transaction, &new, now)? {
+    let made = one(transaction, &new.id)?;
+    if let Some(made) = once::again(transaction, new.once.as_ref(), made, now)? {
         return Ok(made);
     }
     let Some(old) = one(transaction, &old)? else {

@@ -32,6 +32,20 @@ pub(super) fn made(
     }
 }
 
+/// The same for what gets its name from `once`: `there` is what bears that name.
+pub(super) fn again<T>(
+    transaction: &Transaction<'_>,
+    once: Option<&Once>,
+    there: Option<T>,
+    now: Timestamp,
+) -> Result<Option<T>, Failure> {
+    // Gone meanwhile, or so old that nobody knows the request any more.
+    if made(transaction, once, now)?.is_some() != there.is_some() {
+        return Err(Error::Reused.into());
+    }
+    Ok(there)
+}
+
 /// Notes what `once` has made, in the transaction that makes it.
 pub(super) fn note(
     transaction: &Transaction<'_>,

@@ -52,12 +52,8 @@ impl Tokens for Sqlite {
 }
 
 fn create(transaction: &Transaction<'_>, new: NewToken, now: Timestamp) -> Result<Token, Failure> {
-    let known = once::made(transaction, new.once.as_ref(), now)?.is_some();
     let made = one(transaction, &new.id)?;
-    if known != made.is_some() {
-        return Err(Error::Reused.into());
-    }
-    if let Some(made) = made {
+    if let Some(made) = once::again(transaction, new.once.as_ref(), made, now)? {
         return Ok(made);
     }
     let count: u32 = transaction.query_row(

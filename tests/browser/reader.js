@@ -32,12 +32,15 @@
   }
 
   function follow(video) {
-    const onPicture = (now, { expectedDisplayTime, presentedFrames }) => {
+    const onPicture = (now, { expectedDisplayTime, presentedFrames, receiveTime }) => {
       video.requestVideoFrameCallback(onPicture);
       if (!video.videoWidth || reader.pictures.length >= LOG_MAX) return;
       const number = read(video);
       if (number === null) reader.unreadable += 1;
-      else reader.pictures.push({ number, at: performance.timeOrigin + (expectedDisplayTime || now), presented: presentedFrames });
+      else {
+        const at = performance.timeOrigin + (expectedDisplayTime || now), received = receiveTime ? performance.timeOrigin + receiveTime : null;
+        reader.pictures.push({ number, at, received, presented: presentedFrames });
+      }
     };
     video.requestVideoFrameCallback(onPicture);
   }

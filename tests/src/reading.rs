@@ -17,6 +17,9 @@ pub struct Picture {
     /// How many the browser had given to the screen until then, this one included. The page's script may miss a picture
     /// that was shown all the same; this count does not.
     pub presented: u32,
+    /// When its last packet reached the browser, milliseconds since 1970, where the browser says it.
+    #[serde(default)]
+    pub received: Option<f64>,
 }
 
 /// One tick that was heard.
@@ -145,14 +148,45 @@ impl Report {
 }
 
 /// How many pictures between the first and the last of `pictures` were never shown.
+///
+/// Taken over all of them at once: where the browser has the next picture by the time the page's script reads the one it
+/// was called for, the next one's number is read, and what seems left out here is shown twice a moment later.
 pub fn unshown(pictures: &[Picture]) -> u32 {
-    pairs(pictures)
-        .map(|(a, b)| {
-            let numbers = b.number.saturating_sub(a.number);
-            let shown = b.presented.saturating_sub(a.presented);
-            numbers.saturating_sub(shown.max(1))
-        })
-        .sum()
+    let (Some(first), Some(last)) = (pictures.first(), pictures.last()) else {
+        return 0;
+    };
+    let numbers = last.number.saturating_sub(first.number);
+    numbers.saturating_sub(last.presented.saturating_sub(first.presented))
+}
+
+/// Where pictures were never shown, in words: which, when, and how the last before and the first after came.
+pub fn holes(pictures: &[Picture], passed: &[f64]) -> String {
+    let first = pictures.first().map_or(0.0, |picture| picture.at);
+    let since = |picture: &Picture, then: Option<f64>| match then {
+        Some(then) => format!("{:.0}", picture.at - then),
+        None => "?".to_owned(),
+    };
+    let said = |picture: &Picture| {
+        let passed = usize::try_from(picture.number)
+            .ok()
+            .and_then(|n| passed.get(n));
+        format!(
+            "{} old, {} received",
+            since(picture, passed.copied()),
+            since(picture, picture.received)
+        )
+    };
+    let holes = pairs(pictures).filter(|(a, b)| unshown(&[*a, *b]) > 0);
+    let words = holes.map(|(a, b)| {
+        let (count, at, apart) = (unshown(&[a, b]), a.at - first, b.at - a.at);
+        format!(
+            "{count} after {} at {at:.0} ms ({}), next {apart:.0} ms later ({})",
+            a.number,
+            said(&a),
+            said(&b)
+        )
+    });
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// The pictures of the first `seconds` of `pictures`.
@@ -192,6 +226,7 @@ mod tests {
             number,
             at: 1050.0 + f64::from(number) * 100.0 / 3.0,
             presented: u32::try_from(index).unwrap() + 1,
+            received: None,
         };
         Report {
             pictures: numbers.into_iter().enumerate().map(shown).collect(),
@@ -229,6 +264,14 @@ mod tests {
             .iter_mut()
             .for_each(|picture| picture.at += 251.0);
         assert!(late.at_live(&passed()).is_empty());
+    }
+
+    #[test]
+    fn a_number_that_is_read_too_early_makes_up_for_itself() {
+        // Each is shown; the script reads 3 when it is called for 2, and again for 3.
+        assert_eq!(unshown(&report([1, 3, 3, 4, 5]).pictures), 0);
+        // The same, and 6 and 7 are never shown.
+        assert_eq!(unshown(&report([1, 3, 3, 4, 5, 8]).pictures), 2);
     }
 
     #[test]

@@ -530,9 +530,10 @@ fn judge_stream(report: &Report, passed: &[f64], seconds: u32) {
     let unshown = reading::unshown(window);
     let age = reading::median(&ages).expect("pictures were shown");
     note(&format!(
-        "{} pictures, median age {age:.0} ms, at live after {live_after:?} ms, {unshown} unshown in {} at live; {:?}",
+        "{} pictures, median age {age:.0} ms, at live after {live_after:?} ms, {unshown} unshown in {} at live ({}); {:?}",
         report.pictures.len(),
         window.len(),
+        reading::holes(window, passed),
         report.video
     ));
     let shown_for = window

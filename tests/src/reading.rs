@@ -7,6 +7,9 @@ use crate::source::FPS;
 /// At live is who sees what is no older than this, in milliseconds.
 pub const LIVE_MS: f64 = 300.0;
 
+/// How much later sound may be heard before the browser holds pictures back (docs/decisions/0006), in milliseconds.
+const SOUND_ALLOWED_MS: f64 = 30.0;
+
 /// One picture that was shown.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Picture {
@@ -112,12 +115,13 @@ impl Report {
     }
 
     /// By how much what is heard is older than what is shown, as the browser reckons from sender reports, in milliseconds.
+    /// The server's say of sound that it was made [`SOUND_ALLOWED_MS`] later than it was.
     pub fn sound_after_picture_as_stated(&self) -> Option<f64> {
         let (audio, video) = (
             self.audio.estimated_playout_timestamp,
             self.video.estimated_playout_timestamp,
         );
-        (audio > 0.0 && video > 0.0).then_some(video - audio)
+        (audio > 0.0 && video > 0.0).then_some(video - audio + SOUND_ALLOWED_MS)
     }
 
     /// By how much each tick was heard after its picture, in milliseconds; before it: negative.

@@ -135,10 +135,11 @@ fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
     let window = reading::first_seconds(&all, 18);
     let unshown = reading::unshown(window);
     note(&format!(
-        "{} pictures, join {:?}, median age {age:.0} ms, {unshown} unshown in {}; {:?}",
+        "{} pictures, join {:?}, median age {age:.0} ms, {unshown} unshown in {} ({}); {:?}",
         report.pictures.len(),
         report.join_ms(),
         window.len(),
+        reading::holes(window, &passed),
         report.video
     ));
     assert!(window.len() > 15 * 30, "pictures came for too short a time");

@@ -529,7 +529,7 @@ impl Broadcast {
         self.video.group = batch.group;
         self.video.newest = Some(time);
         self.bitrate.note(&batch);
-        let batch = Arc::new(batch);
+        let batch = Arc::new(batch.with_reordered(self.video.order.reorders()));
         // Those who watch go on when the group is too long to be kept; only joiners wait.
         let _: Pushed = self.video.groups.push(Arc::clone(&batch));
         batch

@@ -43,6 +43,7 @@ pub struct Batch {
     lead: usize,
     /// Bytes of RTP padding at the end of the last payload.
     padding: u8,
+    reordered: bool,
 }
 
 impl Batch {
@@ -73,6 +74,7 @@ impl Batch {
             ends,
             lead: 0,
             padding: 0,
+            reordered: false,
         }
     }
 
@@ -81,6 +83,18 @@ impl Batch {
     pub fn with_lead(mut self, lead: usize) -> Self {
         self.lead = lead.min(self.ends.len());
         self
+    }
+
+    /// It is of a host whose encoder makes B-frames, and who so sends the sound of a picture after it.
+    #[must_use]
+    pub fn with_reordered(mut self, reordered: bool) -> Self {
+        self.reordered = reordered;
+        self
+    }
+
+    /// Whether it is of a host whose encoder makes B-frames.
+    pub fn is_reordered(&self) -> bool {
+        self.reordered
     }
 
     /// The last payload ends in `padding` bytes of RTP padding, the last of which counts them (RFC 3550 §5.1).

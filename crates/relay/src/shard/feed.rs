@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::packetize::{Batch, BatchKind};
+use crate::shard::host_clock::HostClock;
 
 /// What a shard holds of one broadcast: the newest group for joins, and what was sent just before it for
 /// retransmission. Viewers have their place in it by the video batches' sequence numbers.
@@ -20,6 +21,7 @@ pub(crate) struct Feed {
     /// old group.
     before: Option<(u64, Instant)>,
     audio_next: Option<u64>,
+    clock: HostClock,
     /// The shard is behind: see [`Feed::hurry`].
     hurried: bool,
 }
@@ -51,6 +53,7 @@ impl Feed {
         self.keyframe = None;
         self.before = None;
         self.audio_next = None;
+        self.clock = HostClock::default();
     }
 
     /// Takes a batch from the hub.
@@ -87,6 +90,11 @@ impl Feed {
     /// When the newest video batch came to the server.
     pub(crate) fn newest(&self) -> Option<Instant> {
         self.video.back().map(|batch| batch.received)
+    }
+
+    /// The RTP time of a picture that came from the host at `now`; `None` where none has come.
+    pub(crate) fn rtp_time(&self, now: Instant) -> Option<u32> {
+        self.clock.rtp_time(now)
     }
 
     /// A keyframe is sent in time.
@@ -168,6 +176,7 @@ impl Feed {
             self.keyframe = Some(batch.sequence);
         }
         self.bytes = self.bytes.saturating_add(batch.bytes());
+        self.clock.push(batch);
         self.video.push_back(Arc::clone(batch));
         self.evict(batch.received);
         pushed

@@ -10,6 +10,7 @@ mod capacity;
 mod counters;
 mod feed;
 mod histogram;
+mod host_clock;
 mod inbox;
 mod join;
 mod message;

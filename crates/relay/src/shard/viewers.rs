@@ -175,16 +175,17 @@ impl Viewer {
                 ssrc: stream.ssrc,
                 payload_type: stream.payload_type,
                 extensions: stream.extensions,
+                reordered_extensions: stream.reordered_extensions,
             };
             (settings, seeds)
         };
         let rtx = streams.video.as_ref().and_then(|(stream, _)| {
             let (payload_type, ssrc) = stream.rtx?;
-            let extensions = stream.extensions;
             let settings = StreamSettings {
                 ssrc,
                 payload_type,
-                extensions,
+                extensions: stream.extensions,
+                reordered_extensions: stream.reordered_extensions,
             };
             Some((settings, streams.retransmission))
         });

@@ -13,7 +13,7 @@ pub(crate) struct Pace {
     /// The most that is saved up.
     burst: i64,
     /// Before this nothing may go, not even what is live: the last pictures before live come one by one.
-    step: Instant,
+    held_until: Instant,
 }
 
 impl Pace {
@@ -43,7 +43,7 @@ impl Pace {
             credit: BURST_BYTES,
             at: now,
             burst: BURST_BYTES,
-            step: now,
+            held_until: now,
         }
     }
 
@@ -54,18 +54,18 @@ impl Pace {
             credit: SLOW_BURST_BYTES,
             at: now,
             burst: SLOW_BURST_BYTES,
-            step: now,
+            held_until: now,
         }
     }
 
     /// Whether a batch that costs nothing, because it is live, may go now.
     pub(crate) fn ready_live(&self, now: Instant) -> bool {
-        now >= self.step
+        now >= self.held_until
     }
 
     /// Whether a batch may go now.
     pub(crate) fn ready(&mut self, now: Instant) -> bool {
-        if now < self.step {
+        if now < self.held_until {
             return false;
         }
         let passed = now
@@ -89,14 +89,9 @@ impl Pace {
             .saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
-    /// A picture of a backlog went, `age` after it came from the host and `span` before the next one.
-    ///
-    /// The last pictures before live are sent, and so shown, at less than twice their speed. A browser that gets them at
-    /// once shows one of them and leaves out the others, just when the viewer takes what he sees for live.
-    pub(crate) fn step(&mut self, now: Instant, age: Duration, span: Duration) {
-        if age < NEARLY_LIVE {
-            self.step = now + (span * 3 / 5).min(STEP_MAX);
-        }
+    /// Nothing may go before `turn`, not even what is live.
+    pub(crate) fn hold(&mut self, turn: Instant) {
+        self.held_until = turn;
     }
 
     /// When the next batch may go.
@@ -106,7 +101,7 @@ impl Pace {
             .saturating_mul(1_000_000)
             .div_ceil(self.bytes_per_second.max(1));
         let paid = self.at + Duration::from_micros(micros).min(Duration::from_secs(10));
-        paid.max(self.step)
+        paid.max(self.held_until)
     }
 }
 
@@ -121,12 +116,6 @@ const LEAST_BITS: u64 = 1_000_000;
 /// A backlog that plays longer than this goes at a multiple of real time.
 const SHORT_GROUP: Duration = Duration::from_secs(2);
 const TIMES_REAL: u64 = 8;
-/// A picture of this age is soon shown as live, 300 ms after it came from the host: a browser holds it for 100 ms. From 350 on
-/// a viewer is at live 0.2 s later than from 220, from where 4 pictures were left out in a run.
-const NEARLY_LIVE: Duration = Duration::from_millis(280);
-/// From one picture to the next there: a screen of 60 Hz shows each, and at 30 a second a viewer who is 8 behind has
-/// caught up after 0.4 s.
-const STEP_MAX: Duration = Duration::from_millis(20);
 /// Viewers further away than this round trip would lose a burst behind one hole.
 const FAR: Duration = Duration::from_millis(100);
 
@@ -137,21 +126,14 @@ mod tests {
     const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn the_last_pictures_before_live_come_one_by_one_and_the_live_one_waits_its_turn() {
+    fn what_is_held_waits_for_its_turn_also_what_is_live() {
         let now = Instant::now();
         let mut pace = Pace::new(now, 1_000, MS * 500, None);
-        pace.step(now, MS * 281, MS * 33);
-        assert!(pace.ready(now), "there is credit, and far to go");
-        pace.step(now, MS * 279, MS * 33);
-        assert_eq!(pace.next(), now + Duration::from_micros(19_800));
-        assert!(!pace.ready(now + MS * 19) && !pace.ready_live(now + MS * 19));
-        assert!(pace.ready(now + MS * 20) && pace.ready_live(now + MS * 20));
-        // Of 60 a second each has its turn before the next one is there; of 5 a second none waits for long.
-        let now = now + MS * 20;
-        pace.step(now, MS * 100, Duration::from_micros(16_500));
-        assert_eq!(pace.next(), now + Duration::from_micros(9_900));
-        pace.step(now, MS * 100, MS * 200);
-        assert_eq!(pace.next(), now + MS * 20);
+        assert!(pace.ready(now), "there is credit");
+        pace.hold(now + MS * 27);
+        assert_eq!(pace.next(), now + MS * 27);
+        assert!(!pace.ready(now + MS * 26) && !pace.ready_live(now + MS * 26));
+        assert!(pace.ready(now + MS * 27) && pace.ready_live(now + MS * 27));
     }
 
     #[test]

@@ -1,8 +1,6 @@
-use std::time::Instant;
-
 use crate::packetize::Batch;
 
-/// The RTP times of one viewer's pictures.
+/// The RTP times of one viewer's pictures, and the turns of the last ones before live.
 ///
 /// At live a picture has its own time. One that is sent late, from the cached group, has the time at which it is sent:
 /// what a picture would have that came from the host at that moment. A browser learns the sender's clock from when
@@ -13,21 +11,51 @@ use crate::packetize::Batch;
 /// docs/decisions/0006-sound-with-its-picture.md.
 #[derive(Debug, Default)]
 pub(crate) struct Stamps {
+    phase: Phase,
     last: Option<u32>,
-    catching_up: bool,
+    /// The own time of the picture before.
+    own: Option<u32>,
+    /// From one picture to the next while [`Phase::Near`].
+    step: i32,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Pictures of the backlog go as fast as may be.
+    #[default]
+    Behind,
+    /// The last ones before live come one by one, each in less than its time, until the next one's own time has come.
+    Near,
+    Live,
 }
 
 impl Stamps {
-    /// The time for `batch`, which is sent at `now`, while `newest` is the newest there is. It is always later than the
-    /// one before.
-    pub(crate) fn next(&mut self, now: Instant, batch: &Batch, newest: &Batch) -> u32 {
+    /// The time for `batch`, always later than the one before. It is sent when a picture of the time `current` would
+    /// come from the host, while `newest` is the newest there is.
+    pub(crate) fn next(&mut self, current: u32, batch: &Batch, newest: &Batch) -> u32 {
+        let own = batch.rtp_time;
         let behind = newest.sequence.saturating_sub(batch.sequence);
-        // With the one that is the newest the viewer has caught up, but it is late as those before it were.
-        let late = std::mem::replace(&mut self.catching_up, behind > 0) || behind > 0;
-        let wanted = if late {
-            sent_late(now, behind, newest)
-        } else {
-            batch.rtp_time
+        let late = distance(own, current);
+        let before = self.own.replace(own);
+        let span = before.map_or(FRAME, |before| distance(before, own));
+        // The group once more, or one who was left behind.
+        if late > LOST_MIN && behind > 0 {
+            self.phase = Phase::Behind;
+        }
+        let wanted = match (self.phase, self.last) {
+            (Phase::Near, Some(last)) if distance(last.wrapping_add_signed(self.step), own) < 0 => {
+                last.wrapping_add_signed(self.step)
+            }
+            (Phase::Behind, last) if late > ON_TIME_MAX && (behind > 0 || last.is_some()) => {
+                if late < NEAR_MAX {
+                    self.phase = Phase::Near;
+                }
+                sent_late(current, behind, newest)
+            }
+            _ => {
+                self.phase = Phase::Live;
+                own
+            }
         };
         let stamp = match self.last {
             // A longer way back is none: after hours without a picture the difference has wrapped.
@@ -36,136 +64,224 @@ impl Stamps {
             }
             _ => wanted,
         };
+        let late = distance(own, stamp);
+        let gain = (late / GAIN_SHARE).max(GAIN_MIN).min(span / 5);
+        self.step = span.saturating_sub(gain).max(STEP);
         self.last = Some(stamp);
         stamp
     }
+
+    /// Before a picture of this time would come from the host, the next one must not be sent, live or not; `None` where
+    /// it may go at once.
+    ///
+    /// A browser that gets the last pictures before live at once shows one of them and leaves out the others, just when
+    /// the viewer takes what he sees for live.
+    pub(crate) fn turn(&self) -> Option<u32> {
+        let last = self.last.filter(|_| self.phase == Phase::Near)?;
+        Some(last.wrapping_add_signed(self.step))
+    }
 }
 
-/// For a picture that has `behind` others after it, up to `newest`.
-fn sent_late(now: Instant, behind: u64, newest: &Batch) -> u32 {
-    let since = now.saturating_duration_since(newest.received);
-    let since = i32::try_from(since.as_micros() * 9 / 100).unwrap_or(i32::MAX);
-    // All that follow must find a place before the next live one.
+/// For a picture that has `behind` others after it, up to `newest`: the time at which it is sent.
+fn sent_late(current: u32, behind: u64, newest: &Batch) -> u32 {
+    let ahead = distance(newest.rtp_time, current);
+    if ahead <= FRAME {
+        return current;
+    }
+    // The host pauses: all that follow must find a place before his next one.
     let room = i32::try_from(behind)
         .unwrap_or(i32::MAX)
         .saturating_add(1)
         .saturating_mul(STEP);
-    let ahead = since.min(FRAME.saturating_sub(room));
-    newest.rtp_time.wrapping_add_signed(ahead)
+    newest
+        .rtp_time
+        .wrapping_add_signed(FRAME.saturating_sub(room))
 }
 
 /// From one time to another, modulo 2^32.
-fn distance(from: u32, to: u32) -> i32 {
+pub(crate) fn distance(from: u32, to: u32) -> i32 {
     to.wrapping_sub(from).cast_signed()
 }
 
-/// The least between two pictures: 1 ms, as on the broadcast's timeline.
-const STEP: i32 = 90;
+/// The least between two pictures, a third of a millisecond: a group of 60 that leaves in one burst is not far ahead of its
+/// time then.
+const STEP: i32 = 30;
+/// Each of the last pictures before live makes up for this share of what it is late, at most a fifth of its own time...
+const GAIN_SHARE: i32 = 8;
+/// ...and for this at least, 0.2 ms.
+const GAIN_MIN: i32 = 20;
+/// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for
+/// 100 ms.
+const NEAR_MAX: i32 = 18_900;
+/// Later than this, 40 ms, is a picture that was waiting here, and not one that the host sent a little late.
+const ON_TIME_MAX: i32 = 3_600;
+/// With this much to catch up, 250 ms, somebody is at live no more.
+const LOST_MIN: i32 = 22_500;
 /// A picture at 30 a second, in ticks.
 const FRAME: i32 = 3_000;
-/// Stamps run ahead of the timeline by a replayed group's pictures at a millisecond each; far less than this, 10 s.
+/// Stamps run ahead of the timeline by a replayed group's pictures at [`STEP`] each; far less than this, 10 s.
 const BACK_MAX: i32 = 900_000;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::Instant;
 
     use super::*;
     use crate::packetize::BatchKind;
 
     const FIRST: u32 = u32::MAX - 5_000;
-    const MS: Duration = Duration::from_millis(1);
 
-    fn batch(start: Instant, sequence: u32) -> Batch {
+    fn batch(sequence: u32) -> Batch {
         Batch::new(
             BatchKind::Video {
                 keyframe: sequence == 0,
             },
             u64::from(sequence),
             0,
-            FIRST.wrapping_add(sequence * 3_000),
-            start + Duration::from_micros(33_333) * sequence,
+            own(sequence),
+            Instant::now(),
             Box::default(),
             Box::default(),
         )
     }
 
-    #[test]
-    fn at_live_times_are_the_pictures_own() {
-        let start = Instant::now();
-        let mut stamps = Stamps::default();
-        for sequence in 0..10 {
-            let live = batch(start, sequence);
-            // The thousandth viewer's turn comes later; his browser sees a constant delay.
-            let turn = live.received + MS * 15;
-            assert_eq!(stamps.next(turn, &live, &live), live.rtp_time);
-        }
+    /// The time of picture `sequence`.
+    fn own(sequence: u32) -> u32 {
+        FIRST.wrapping_add(sequence * 3_000)
+    }
+
+    /// The time of a picture that comes `millis` after the first.
+    fn at(millis: u32) -> u32 {
+        FIRST.wrapping_add(millis * 90)
     }
 
     #[test]
-    fn a_late_group_is_stamped_when_it_is_sent_and_live_goes_on_without_a_step() {
-        let start = Instant::now();
+    fn at_live_times_are_the_pictures_own() {
         let mut stamps = Stamps::default();
-        let newest = |now: Instant| {
-            let frames = (now - start).as_micros() / 33_333;
-            batch(start, u32::try_from(frames).unwrap())
-        };
-        // 50 pictures at 50 Mb/s, the last ten 20 ms apart, as `pace` sends them.
-        let mut now = start + MS * 1_990;
-        let (mut sequence, mut last) = (0, None);
+        for sequence in 0..10 {
+            // The thousandth viewer's turn comes later; his browser sees a constant delay.
+            let turn = own(sequence).wrapping_add(15 * 90);
+            let (picture, newest) = (batch(sequence), batch(sequence + sequence % 2));
+            assert_eq!(stamps.next(turn, &picture, &newest), own(sequence));
+            assert_eq!(stamps.turn(), None);
+        }
+        // A host who was held up: his picture comes 150 ms late, and another one with it.
+        let turn = own(10).wrapping_add(150 * 90);
+        assert_eq!(stamps.next(turn, &batch(10), &batch(11)), own(10));
+        assert_eq!(stamps.next(turn, &batch(11), &batch(11)), own(11));
+    }
+
+    #[test]
+    fn a_late_group_is_stamped_when_it_is_sent_and_comes_to_live_one_by_one_without_a_step() {
+        let mut stamps = Stamps::default();
+        // 50 pictures, 2 ms apart where nothing holds them.
+        let (mut now, mut sequence, mut last) = (1_640_u32, 0_u32, None);
+        let (mut near, mut gaps) = (0, Vec::new());
         loop {
-            let end = newest(now);
-            let stamp = stamps.next(now, &batch(start, sequence), &end);
-            if let Some(last) = last {
-                assert!(distance(last, stamp) >= STEP, "{sequence}");
+            let newest = batch((now / 100) * 3 + (now % 100) * 3 / 100);
+            let stamp = stamps.next(at(now), &batch(sequence), &newest);
+            let gap = last.map_or(STEP, |last| distance(last, stamp));
+            assert!(gap >= STEP, "{sequence}");
+            let off = distance(at(now), stamp);
+            // To the millisecond that a turn is rounded up to; at live each has its own.
+            assert!(
+                off.abs() <= 90 || stamp == own(sequence),
+                "{sequence}: {off}"
+            );
+            if near > 0 {
+                gaps.push(gap / 90);
             }
-            last = Some(stamp);
-            let true_now = FIRST
-                .wrapping_add_signed(i32::try_from((now - start).as_micros() * 9 / 100).unwrap());
-            let off = distance(true_now, stamp);
-            if end.sequence - u64::from(sequence) < 25 {
-                // To a millisecond for each picture that is still to find its place.
-                assert!((-25 * STEP..=2 * STEP).contains(&off), "{sequence}: {off}");
-            }
-            if end.sequence - u64::from(sequence) < 10 {
-                assert!((-10 * STEP..=2 * STEP).contains(&off), "{sequence}: {off}");
-            }
-            if end.sequence == u64::from(sequence) {
+            if stamp == own(sequence) {
                 break;
             }
+            last = Some(stamp);
             sequence += 1;
-            now += if sequence < 50 { MS * 2 } else { MS * 20 };
+            now += 2;
+            if let Some(turn) = stamps.turn() {
+                near += 1;
+                let wait = distance(at(now), turn).max(0).unsigned_abs();
+                now += wait.div_ceil(90);
+            }
+            // The next one must have come.
+            now = now.max(sequence * 100 / 3 + 1);
         }
-        let live = batch(start, sequence + 1);
-        assert_eq!(stamps.next(live.received, &live, &live), live.rtp_time);
+        assert!((20..80).contains(&near), "{near}");
+        assert!(gaps.iter().all(|gap| (26..=34).contains(gap)), "{gaps:?}");
+        let live = batch(sequence + 1);
+        assert_eq!(stamps.next(live.rtp_time, &live, &live), live.rtp_time);
+        assert_eq!(stamps.turn(), None);
+    }
+
+    #[test]
+    fn pictures_that_come_unevenly_from_the_host_come_to_live_evenly() {
+        let mut stamps = Stamps::default();
+        // 20 ms early and late by turns, from 6 behind on.
+        let came = |sequence: u32| sequence * 100 / 3 + 1_000 + 20 * (sequence % 2);
+        let (mut now, mut sequence, mut last) = (1_000 + 190, 0, None);
+        while stamps.turn().is_some() || last.is_none() {
+            let newest = (sequence..).find(|next| came(next + 1) > now).unwrap();
+            let stamp = stamps.next(at(now - 1_010), &batch(sequence), &batch(newest));
+            if let Some(last) = last {
+                let gap = distance(last, stamp) / 90;
+                assert!((25..=53).contains(&gap), "{sequence}: {gap}");
+            }
+            last = Some(stamp);
+            sequence += 1;
+            let turn = stamps
+                .turn()
+                .map_or(0, |turn| distance(at(now - 1_010), turn));
+            now = (now + u32::try_from(turn.max(0) / 90).unwrap()).max(came(sequence));
+        }
+        assert!((10..90).contains(&sequence), "{sequence}");
+    }
+
+    #[test]
+    fn each_of_the_last_ones_makes_up_for_a_share_of_what_it_is_late_and_a_fifth_of_its_time_at_most()
+     {
+        // Ticks of a picture, how late the first one is sent, from the second one to the third one's turn.
+        let cases = [
+            (3_000, 100 * 90, 2_400..=2_400),
+            (3_000, 41 * 90, 2_500..=2_700),
+            (1_500, 100 * 90, 1_200..=1_200),
+        ];
+        for (ticks, late, turns) in cases {
+            let mut stamps = Stamps::default();
+            let picture = |sequence: u32| {
+                let mut batch = batch(sequence);
+                batch.rtp_time = FIRST.wrapping_add(sequence * ticks);
+                batch
+            };
+            let (first, second, newest) = (picture(0), picture(1), picture(100));
+            let current = first.rtp_time.wrapping_add(late);
+            stamps.next(current, &first, &newest);
+            let stamp = stamps.next(stamps.turn().unwrap(), &second, &newest);
+            let wait = distance(stamp, stamps.turn().unwrap());
+            assert!(turns.contains(&wait), "{ticks} {late}: {wait}");
+        }
     }
 
     #[test]
     fn a_host_who_pauses_leaves_room_for_his_next_picture() {
-        let start = Instant::now();
-        let (mut stamps, newest) = (Stamps::default(), batch(start, 5));
+        let (mut stamps, newest) = (Stamps::default(), batch(5));
         for sequence in 0..=5 {
-            let now = newest.received + MS * 500 + MS * 20 * sequence;
-            let stamp = stamps.next(now, &batch(start, sequence), &newest);
+            let now = newest.rtp_time.wrapping_add(90 * (500 + 20 * sequence));
+            let stamp = stamps.next(now, &batch(sequence), &newest);
             assert!(distance(newest.rtp_time, stamp) < FRAME, "{sequence}");
         }
-        let next = batch(start, 6);
-        let now = newest.received + MS * 700;
-        assert_eq!(stamps.next(now, &next, &next), next.rtp_time);
+        let next = batch(6);
+        assert_eq!(stamps.next(next.rtp_time, &next, &next), next.rtp_time);
     }
 
     #[test]
     fn a_group_sent_again_does_not_turn_back_time() {
-        let start = Instant::now();
-        let (mut stamps, newest) = (Stamps::default(), batch(start, 20));
-        let mut last = stamps.next(newest.received, &newest, &newest);
+        let (mut stamps, newest) = (Stamps::default(), batch(20));
+        let mut last = stamps.next(newest.rtp_time, &newest, &newest);
         for sequence in 0..=20 {
-            let stamp = stamps.next(newest.received, &batch(start, sequence), &newest);
-            assert_eq!(distance(last, stamp), STEP);
+            let stamp = stamps.next(newest.rtp_time, &batch(sequence), &newest);
+            let gap = distance(last, stamp);
+            assert_eq!(gap == STEP, sequence < 15, "{sequence}: {gap}");
+            assert!(gap == STEP || (2_400..3_000).contains(&gap), "{gap}");
             last = stamp;
         }
-        // 21 ms ahead; the next picture is 33 ms on.
-        let next = batch(start, 21);
-        assert_eq!(stamps.next(next.received, &next, &next), next.rtp_time);
     }
 }

@@ -16,6 +16,8 @@ pub(crate) struct StreamSettings {
     pub(crate) payload_type: u8,
     /// What stands in every header.
     pub(crate) extensions: Extensions,
+    /// What stands there in place of it for pictures of a host whose encoder makes B-frames.
+    pub(crate) reordered_extensions: Extensions,
 }
 
 /// Random numbers where a stream begins (RFC 3550 §5.1).
@@ -135,7 +137,7 @@ impl Stream {
         let mut header = [0; HEADER_BYTES_MAX];
         let length = self
             .header(batch, rtp_time, packet, index)
-            .write(&self.settings.extensions, &mut header);
+            .write(self.extensions(batch), &mut header);
         let header = header.get(..length).unwrap_or_default();
         let total = srtp.protected_bytes(header.len(), payload.len());
         let put = out.datagram(total, |place| {
@@ -166,7 +168,7 @@ impl Stream {
             ..original.header(batch, rtp_time, packet, original_index)
         };
         let mut bytes = [0; HEADER_BYTES_MAX];
-        let length = header.write(&self.settings.extensions, &mut bytes);
+        let length = header.write(self.extensions(batch), &mut bytes);
         let header = bytes.get(..length).unwrap_or_default();
         let total = srtp.protected_bytes(header.len(), payload.len() + 2);
         let (index, original) = (self.index, sequence(original_index));
@@ -176,6 +178,14 @@ impl Stream {
         });
         self.index = self.index.wrapping_add(1);
         if put { total } else { 0 }
+    }
+
+    fn extensions(&self, batch: &Batch) -> &Extensions {
+        if batch.is_reordered() {
+            &self.settings.reordered_extensions
+        } else {
+            &self.settings.extensions
+        }
     }
 
     /// The sender report for this moment (RFC 3550 §6.4.1). `rtp_time` is the broadcast's.

@@ -10,7 +10,7 @@ use crate::shard::Feed;
 use crate::viewer::history::History;
 use crate::viewer::link::{Link, Seen, Share};
 use crate::viewer::pace::Pace;
-use crate::viewer::stamps::Stamps;
+use crate::viewer::stamps::{self, Stamps};
 use crate::viewer::stream::Stream;
 use crate::viewer::{Outbox, Tally};
 
@@ -126,18 +126,16 @@ impl Video {
         out: &mut impl Outbox,
     ) {
         while let Some((batch, packets)) = self.next(now, feed, round_trip, tally) {
+            let newest = feed.end().and_then(|end| feed.video(end - 1));
+            let newest = newest.map_or(batch, Arc::as_ref);
+            let current = feed.rtp_time(now).unwrap_or(newest.rtp_time);
             if self.part == 0 {
-                let newest = feed.end().and_then(|end| feed.video(end - 1));
-                let newest = newest.map_or(batch, Arc::as_ref);
-                self.rtp_time = self.stamps.next(now, batch, newest);
+                self.rtp_time = self.stamps.next(current, batch, newest);
             }
             self.send(now, srtp, batch, packets, tally, out);
-            if packets == Packets::Late {
-                let age = now.saturating_duration_since(batch.received);
-                let next = feed.video(batch.sequence + 1);
-                let ticks = next.map_or(0, |next| next.rtp_time.wrapping_sub(batch.rtp_time));
-                let span = Duration::from_micros(u64::from(ticks) * 100 / 9);
-                self.pace.step(now, age, span);
+            if let Some(turn) = self.stamps.turn().filter(|_| self.part == 0) {
+                let ticks = u64::try_from(stamps::distance(current, turn)).unwrap_or(0);
+                self.pace.hold(now + Duration::from_micros(ticks * 100 / 9));
             }
         }
     }

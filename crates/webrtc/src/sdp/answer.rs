@@ -31,11 +31,14 @@ pub struct Answer {
     pub audio: Option<Ssrc>,
 }
 
-/// Pictures are shown this long after they came, in steps of 10 ms: about as late as a browser's sound
-/// (docs/decisions/0006-sound-with-its-picture.md). Where a viewer's sound takes longer, the browser may hold pictures back
-/// for it, up to the second figure. Below 500 ms that would not be a bound, but another way of showing pictures, which leaves
-/// some out.
-const PLAYOUT_DELAY_MIN_10MS: u16 = 10;
+/// Pictures are shown this long after they came, in steps of 10 ms: not much sooner than a browser's sound is heard
+/// (docs/decisions/0006-sound-with-its-picture.md).
+const PLAYOUT_DELAY_MIN_10MS: u16 = 6;
+/// The same where the host's encoder makes B-frames: the sound of a picture comes later, as the host puts sound between
+/// pictures by their decode times.
+const PLAYOUT_DELAY_MIN_REORDERED_10MS: u16 = 10;
+/// Where a viewer's sound takes longer, the browser may hold pictures back for it, up to this. Below 500 ms that would not
+/// be a bound, but another way of showing pictures, which leaves some out.
 const PLAYOUT_DELAY_MAX_10MS: u16 = 60;
 
 /// What was agreed on.
@@ -64,6 +67,8 @@ pub struct Stream {
     pub rtx: Option<(u8, Ssrc)>,
     /// To be put in every header: for video, the playout delay; the mid where asked for.
     pub extensions: Extensions,
+    /// The same for pictures of a host whose encoder makes B-frames: they are to be shown later.
+    pub reordered_extensions: Extensions,
 }
 
 /// How one m-section is answered.
@@ -132,7 +137,8 @@ impl Answer {
             payload_type: h264.payload_type,
             ssrc,
             rtx: h264.rtx.map(|rtx| (rtx, self.video_rtx)),
-            extensions: extensions(media, true)?,
+            extensions: extensions(media, Some(PLAYOUT_DELAY_MIN_10MS))?,
+            reordered_extensions: extensions(media, Some(PLAYOUT_DELAY_MIN_REORDERED_10MS))?,
         };
         Ok(Section::Video(h264, stream))
     }
@@ -149,7 +155,8 @@ impl Answer {
             payload_type: opus.payload_type,
             ssrc,
             rtx: None,
-            extensions: extensions(media, false)?,
+            extensions: extensions(media, None)?,
+            reordered_extensions: extensions(media, None)?,
         };
         Ok(Section::Audio(opus, stream))
     }
@@ -336,12 +343,12 @@ fn idle(media: &Media) -> Section<'_> {
     }
 }
 
-/// The block for every packet. Video has a playout delay where offered (RTP.md rule 20).
-fn extensions(media: &Media, video: bool) -> Result<Extensions, Error> {
-    let delay = playout_delay(PLAYOUT_DELAY_MIN_10MS, PLAYOUT_DELAY_MAX_10MS);
+/// The block for every packet. Video has a playout delay where offered (RTP.md rule 20), at least so many times 10 ms.
+fn extensions(media: &Media, least: Option<u16>) -> Result<Extensions, Error> {
+    let delay = least.map(|least| playout_delay(least, PLAYOUT_DELAY_MAX_10MS));
     let mut elements: Vec<(u8, &[u8])> = Vec::with_capacity(2);
-    if let Some(id) = media.playout_delay_extension.filter(|_| video) {
-        elements.push((id, &delay));
+    if let (Some(id), Some(delay)) = (media.playout_delay_extension, &delay) {
+        elements.push((id, delay));
     }
     if let Some(id) = media.mid_extension {
         elements.push((id, media.mid.as_bytes()));

@@ -107,7 +107,9 @@ fn the_answer_to_chromium_is_word_for_word_this() {
             payload_type: 108,
             ssrc: Ssrc(1),
             rtx: Some((109, Ssrc(2))),
-            extensions: Extensions::new(&[(5, &playout_delay(10, 60)), (9, b"0")]).expect("fit"),
+            extensions: Extensions::new(&[(5, &playout_delay(6, 60)), (9, b"0")]).expect("fit"),
+            reordered_extensions: Extensions::new(&[(5, &playout_delay(10, 60)), (9, b"0")])
+                .expect("fit"),
         })
     );
     assert_eq!(
@@ -118,6 +120,7 @@ fn the_answer_to_chromium_is_word_for_word_this() {
             ssrc: Ssrc(3),
             rtx: None,
             extensions: Extensions::new(&[(9, b"1")]).expect("fits"),
+            reordered_extensions: Extensions::new(&[(9, b"1")]).expect("fits"),
         })
     );
     assert_eq!(negotiated.tag, (Kind::Video, "0".into()));

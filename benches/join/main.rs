@@ -135,13 +135,14 @@ fn join(
     measure(stream.channel, &report, &tap.passed())
 }
 
-/// A video element that is read, and a function that joins with the player's own module.
+/// A video element that fills the page as the player's does and is read, and a function that joins with the player's own module.
 const PREPARE: &str = "(async () => {
     const { join } = await import('/assets/whep.js');
     const video = document.createElement('video');
     video.playsInline = true;
     video.autoplay = true;
-    document.body.append(video);
+    video.style = 'position: fixed; inset: 0; width: 100%; height: 100%';
+    document.body.replaceChildren(video);
     window.__reader.start(video, true);
     window.zongzi = { marks: {}, sessions: 1, pc: null };
     window.__join = async (url) => {

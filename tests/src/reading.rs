@@ -8,7 +8,7 @@ use crate::source::FPS;
 pub const LIVE_MS: f64 = 300.0;
 
 /// How much later sound may be heard before the browser holds pictures back (docs/decisions/0006), in milliseconds.
-const SOUND_ALLOWED_MS: f64 = 30.0;
+const SOUND_ALLOWED_MS: f64 = 35.0;
 
 /// One picture that was shown.
 #[derive(Debug, Clone, Copy, Deserialize)]

@@ -37,7 +37,7 @@ impl Stamps {
         let behind = newest.sequence.saturating_sub(batch.sequence);
         let late = distance(own, current);
         let before = self.own.replace(own);
-        let span = before.map_or(FRAME, |before| distance(before, own));
+        let span = before.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
         // The group once more, or one who was left behind.
         if late > LOST_MIN && behind > 0 {
             self.phase = Phase::Behind;
@@ -110,13 +110,16 @@ const STEP: i32 = 30;
 const GAIN_SHARE: i32 = 8;
 /// ...and for this at least, 0.2 ms.
 const GAIN_MIN: i32 = 20;
-/// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for
-/// 100 ms.
+/// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for 60
+/// or 100 ms.
 const NEAR_MAX: i32 = 18_900;
 /// Later than this, 40 ms, is a picture that was waiting here, and not one that the host sent a little late.
 const ON_TIME_MAX: i32 = 3_600;
 /// With this much to catch up, 250 ms, somebody is at live no more.
 const LOST_MIN: i32 = 22_500;
+/// The most that one picture stands for, 100 ms: after a longer one the host has paused, and the next one need not wait
+/// for as long.
+const SPAN_MAX: i32 = 9_000;
 /// A picture at 30 a second, in ticks.
 const FRAME: i32 = 3_000;
 /// Stamps run ahead of the timeline by a replayed group's pictures at [`STEP`] each; far less than this, 10 s.
@@ -270,6 +273,23 @@ mod tests {
         }
         let next = batch(6);
         assert_eq!(stamps.next(next.rtp_time, &next, &next), next.rtp_time);
+    }
+
+    #[test]
+    fn a_pause_within_the_group_holds_nothing_up() {
+        let mut stamps = Stamps::default();
+        // The host has paused for a second before the last three, and two more follow at once.
+        let picture = |sequence: u32| {
+            let mut batch = batch(sequence);
+            batch.rtp_time = own(sequence + if sequence < 3 { 0 } else { 30 });
+            batch
+        };
+        let newest = picture(5);
+        for sequence in 0..=3 {
+            stamps.next(newest.rtp_time, &picture(sequence), &newest);
+        }
+        let wait = distance(newest.rtp_time, stamps.turn().unwrap());
+        assert!((0..=SPAN_MAX).contains(&wait), "{wait}");
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn whole_after(pictures: &[Picture]) -> f64 {
 }
 
 /// The machine's load of the last minute.
-fn load_average() -> f64 {
+pub(crate) fn load_average() -> f64 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let first = text.split(' ').next();
     first.and_then(|load| load.parse().ok()).unwrap_or(f64::NAN)
@@ -170,8 +170,8 @@ const HEAD: &str = "| clip | first picture after the POST | all pictures after t
                     sound after its picture | delay, median | cores of the encoder | load of the machine | faults |\n\
                     |---|---|---|---|---|---|---|---|---|---|---|";
 /// After the first picture, until the re-encode has to play.
-const COLD: Duration = Duration::from_secs(4);
+pub(crate) const COLD: Duration = Duration::from_secs(4);
 /// What a clip is longer than what is watched of it: the start of server and browser, on a busy machine.
 const BESIDE_SECONDS: u32 = 20;
-const SOON: Duration = Duration::from_secs(30);
-const SOUND_MS_MAX: f64 = 80.0;
+pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOUND_MS_MAX: f64 = 80.0;

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod browser;
+mod capture;
 mod clip;
 mod compare;
 mod made;
@@ -36,17 +37,24 @@ struct Options {
     /// With --browser: only clips whose name, as the table shows it, has one of these in it
     #[arg(long)]
     only: Vec<String>,
-    /// Seconds of each clip that is made (4), or is watched (15)
+    /// Seconds of each clip that is made (4) or is watched (15), or of each file that is watched (60)
     #[arg(long)]
     seconds: Option<u32>,
-    /// FLV files to take instead of clips that are made
+    /// With --browser: OBS itself, too
+    #[arg(long)]
+    obs: bool,
+    /// FLV files to take instead of clips that are made; with --browser their pictures carry numbers, and each is played
+    /// again and again
     files: Vec<PathBuf>,
 }
 
 fn main() -> anyhow::Result<()> {
     let options = Options::parse();
     if options.browser {
-        ensure!(options.files.is_empty(), "--browser makes its own clips");
+        if options.obs || !options.files.is_empty() {
+            let seconds = options.seconds.unwrap_or(LOOPED_SECONDS);
+            return capture::play(&options.files, options.obs, seconds);
+        }
         let mut cases = if options.small {
             Case::few()
         } else {
@@ -162,6 +170,8 @@ fn say(line: &str) {
 }
 
 const CLIP_SECONDS: u32 = 4;
+/// Of each file with --browser.
+const LOOPED_SECONDS: u32 = 60;
 const WATCHED_SECONDS: u32 = 15;
 /// A picture compared with its neighbour has less in clips that move all over.
 const PSNR_MIN: f64 = 22.0;

@@ -42,6 +42,8 @@ pub struct Host {
 pub struct Publish<'a> {
     /// Further options before the output's format, such as `-an`.
     pub options: &'a [&'a str],
+    /// Again from its beginning when the clip is over.
+    pub looped: bool,
     /// Seconds into the clip to begin at.
     pub from: u32,
     /// Use the newer ffmpeg and say this FourCC in `connect` (Enhanced RTMP).
@@ -72,6 +74,9 @@ impl Host {
             ""
         }));
         command.args(["-hide_banner", "-loglevel", "warning", "-nostdin", "-re"]);
+        if how.looped {
+            command.args(["-stream_loop", "-1"]);
+        }
         if how.from > 0 {
             command.args(["-ss", &how.from.to_string()]);
         }

@@ -34,6 +34,9 @@ fn untouched_obs_is_shown_without_its_b_pictures_and_said() {
         .map(|batch| i64::from(batch.rtp_time.wrapping_sub(video[0].rtp_time)))
         .collect();
     assert_eq!(times, expected, "true presentation times");
+    // The first two are sent before a B picture has told.
+    let marked: Vec<_> = video.iter().map(|batch| batch.is_reordered()).collect();
+    assert_eq!(marked, [false, false, true, true]);
     assert_eq!(
         rig.core.reasons().collect::<Vec<_>>(),
         [Reason::ReducedFrameRate]
@@ -103,6 +106,7 @@ fn obs_without_b_frames_plays_whole() {
     let times: Vec<_> = rig.video().iter().map(|batch| batch.rtp_time).collect();
     assert_eq!(times.len(), 12);
     assert_eq!(times[11] - times[0], 366 * 90);
+    assert!(rig.video().iter().all(|batch| !batch.is_reordered()));
     assert_eq!(rig.core.reasons().count(), 0);
 }
 

@@ -336,6 +336,15 @@ mod tests {
         }
         white(18, 235);
         assert_eq!(number(&picture), Some(13));
+        let mut spoilt = vec![0; WIDTH * HEIGHT];
+        for place in (0..spoilt.len()).filter(|place| [0, 17].contains(&(place % WIDTH / 16))) {
+            spoilt[place] = 235;
+        }
+        assert_eq!(
+            number(&spoilt),
+            None,
+            "one bit, and no parity that goes with it"
+        );
         picture.fill(0);
         assert_eq!(number(&picture), None);
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::packetize::{Batch, BatchKind};
-use crate::shard::host_clock::HostClock;
+use crate::shard::dejitter::Dejitter;
 
 /// What a shard holds of one broadcast: the newest group for joins, and what was sent just before it for
 /// retransmission. Viewers have their place in it by the video batches' sequence numbers.
@@ -21,7 +21,7 @@ pub(crate) struct Feed {
     /// old group.
     before: Option<(u64, Instant)>,
     audio_next: Option<u64>,
-    clock: HostClock,
+    dejitter: Dejitter,
     /// The shard is behind: see [`Feed::hurry`].
     hurried: bool,
 }
@@ -46,6 +46,30 @@ impl Feed {
         }
     }
 
+    /// Takes a live picture from the hub. It is there for viewers when [`Feed::next_live`] has given it.
+    pub(crate) fn arrive(&mut self, picture: &Arc<Batch>) {
+        self.dejitter.push(picture);
+    }
+
+    /// The next live picture whose time has come, now there for viewers.
+    pub(crate) fn next_live(&mut self, now: Instant) -> Option<(Arc<Batch>, Pushed)> {
+        let picture = self.dejitter.pop(now)?;
+        let pushed = self.push_video(&picture);
+        Some((picture, pushed))
+    }
+
+    /// When [`Feed::next_live`] has something, whatever else comes; `None`: no picture waits for its time.
+    pub(crate) fn live_due(&self) -> Option<Instant> {
+        self.dejitter.due()
+    }
+
+    /// The host has ended: all that waits for its time is there for viewers now.
+    pub(crate) fn all_live(&mut self) {
+        for picture in self.dejitter.take() {
+            let _counted_when_it_is_late: Pushed = self.push_video(&picture);
+        }
+    }
+
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
         self.video.clear();
@@ -53,13 +77,16 @@ impl Feed {
         self.keyframe = None;
         self.before = None;
         self.audio_next = None;
-        self.clock = HostClock::default();
+        self.dejitter = Dejitter::default();
     }
 
-    /// Takes a batch from the hub.
+    /// Takes a batch from the hub; it is there for viewers at once.
     pub(crate) fn push(&mut self, batch: &Arc<Batch>) -> Pushed {
         match batch.kind {
-            BatchKind::Video { keyframe } => self.push_video(batch, keyframe),
+            BatchKind::Video { .. } => {
+                self.dejitter.learn(batch);
+                self.push_video(batch)
+            }
             BatchKind::Audio => {
                 let expected = self.audio_next.unwrap_or(batch.sequence);
                 if batch.sequence < expected {
@@ -92,9 +119,9 @@ impl Feed {
         self.video.back().map(|batch| batch.received)
     }
 
-    /// The RTP time of a picture that came from the host at `now`; `None` where none has come.
+    /// The RTP time of a picture that is live at `now`; `None` where none has come.
     pub(crate) fn rtp_time(&self, now: Instant) -> Option<u32> {
-        self.clock.rtp_time(now)
+        self.dejitter.rtp_time(now)
     }
 
     /// A keyframe is sent in time.
@@ -149,7 +176,8 @@ impl Feed {
             .sum()
     }
 
-    fn push_video(&mut self, batch: &Arc<Batch>, keyframe: bool) -> Pushed {
+    fn push_video(&mut self, batch: &Arc<Batch>) -> Pushed {
+        let keyframe = batch.is_keyframe();
         let mut pushed = Pushed::Next;
         if let Some(end) = self.end() {
             if batch.sequence < end {
@@ -176,7 +204,6 @@ impl Feed {
             self.keyframe = Some(batch.sequence);
         }
         self.bytes = self.bytes.saturating_add(batch.bytes());
-        self.clock.push(batch);
         self.video.push_back(Arc::clone(batch));
         self.evict(batch.received);
         pushed

@@ -21,14 +21,27 @@ struct Line {
 }
 
 impl HostClock {
-    /// The next picture came.
-    pub(crate) fn push(&mut self, batch: &Batch) {
-        let line = self.line.and_then(|line| line.with(batch));
+    /// The next picture came. Returns how late, by those before it, in microseconds; less than zero: early.
+    pub(crate) fn push(&mut self, batch: &Batch) -> i64 {
+        let late = self.line.and_then(|line| line.late(batch));
+        let line = self.line.zip(late);
+        let line = line.and_then(|(line, late)| line.with(batch.rtp_time, late));
         self.line = Some(line.unwrap_or(Line {
             at: batch.received,
             rtp_time: batch.rtp_time,
             weight: 1,
         }));
+        late.unwrap_or(0)
+    }
+
+    /// How many pictures speak for it, up to 32.
+    pub(crate) fn weight(&self) -> i64 {
+        self.line.map_or(0, |line| line.weight)
+    }
+
+    /// Whether so many pictures speak for it that one alone changes little.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.weight() == MEMORY
     }
 
     /// The RTP time of a picture that came at `now`; `None` before the first.
@@ -44,42 +57,59 @@ impl HostClock {
             None => line.rtp_time.wrapping_sub(until),
         })
     }
+
+    /// When a picture of this RTP time comes, or came; `None` before the first.
+    pub(crate) fn when(&self, rtp_time: u32) -> Option<Instant> {
+        self.line?.when(rtp_time)
+    }
 }
 
 impl Line {
-    /// The line that goes through `batch`, too; `None` when it is too far off.
-    fn with(self, batch: &Batch) -> Option<Self> {
-        let ticks = u64::from(batch.rtp_time.wrapping_sub(self.rtp_time));
-        let expected = self
-            .at
-            .checked_add(Duration::from_micros(ticks * 100 / 9))?;
+    fn when(self, rtp_time: u32) -> Option<Instant> {
+        let ticks = i64::from(rtp_time.wrapping_sub(self.rtp_time).cast_signed());
+        moved(self.at, ticks * 100 / 9)
+    }
+
+    /// How late `batch` is, in microseconds; `None` when it is too far off.
+    fn late(self, batch: &Batch) -> Option<i64> {
+        let expected = self.when(batch.rtp_time)?;
         let early = expected.saturating_duration_since(batch.received);
         let late = batch.received.saturating_duration_since(expected);
-        if early.max(late) > STRAY {
-            return None;
-        }
+        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
+        (early <= STRAY_EARLY && late <= STRAY).then(|| micros(late) - micros(early))
+    }
+
+    /// The line that goes through a picture of time `rtp_time`, too, which is `late` microseconds off this one.
+    fn with(self, rtp_time: u32, late: i64) -> Option<Self> {
         let weight = (self.weight + 1).min(MEMORY);
-        let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(0);
-        let shift = (micros(late) - micros(early)) / weight;
-        let by = Duration::from_micros(shift.unsigned_abs());
-        let at = if shift < 0 {
-            expected.checked_sub(by)
-        } else {
-            expected.checked_add(by)
-        };
+        let shift = late.clamp(-SWAY, SWAY) / weight;
         Some(Self {
-            at: at?,
-            rtp_time: batch.rtp_time,
+            at: moved(self.when(rtp_time)?, shift)?,
+            rtp_time,
             weight,
         })
+    }
+}
+
+fn moved(at: Instant, micros: i64) -> Option<Instant> {
+    let by = Duration::from_micros(micros.unsigned_abs());
+    if micros < 0 {
+        at.checked_sub(by)
+    } else {
+        at.checked_add(by)
     }
 }
 
 /// Pictures after which one has lost most of its weight: 1 s at 30 a second. A clock that is 100 parts in a million off
 /// is followed with a lag of 0.1 ms.
 const MEMORY: i64 = 32;
-/// A picture this far off its time stands for a new line: the host has paused, or another one goes on.
+/// A picture that is further off, in microseconds, counts as if it were this far off: a host who is held up for a moment, and
+/// then sends all that waited at once, keeps his clock.
+const SWAY: i64 = 30_000;
+/// A picture this late stands for a new line: the host has paused, or another one goes on.
 const STRAY: Duration = Duration::from_millis(250);
+/// The same of one this early: the line is of pictures that all had been held up.
+const STRAY_EARLY: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@
 mod budget;
 mod capacity;
 mod counters;
+mod dejitter;
 mod feed;
 mod histogram;
 mod host_clock;

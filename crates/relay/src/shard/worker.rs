@@ -4,6 +4,9 @@
 //! `sendmmsg` for each 64 messages. Live batches come first; then what others ask, datagrams, and a bounded time of
 //! handshakes, so that a crowd of joins cannot hold up those who watch. It may not block, lock, or allocate per packet.
 //!
+//! **Pictures come evenly.** One that a host sends early waits until those that come late would be there (`dejitter`), once
+//! for all viewers.
+//!
 //! **Sound rides.** A packet of sound alone costs a send of its own for each viewer, 2.9 µs against 1.2 µs in a picture's
 //! burst. So it is held where a picture is about to come (`cadence`), and goes as the short end of the picture's send, to
 //! all viewers in the same turn.
@@ -55,8 +58,8 @@ pub(super) struct Worker {
     /// Viewers whose transport is not proved yet.
     connecting: Vec<ViewerKey>,
     handshakes: VecDeque<Handshake>,
-    /// When held sound must go, whose; the earliest first.
-    sound_due: BinaryHeap<Reverse<(Instant, BroadcastId)>>,
+    /// When held pictures and held sound must go, whose; the earliest first.
+    due: BinaryHeap<Reverse<(Instant, BroadcastId)>>,
     strangers: Strangers,
     /// When the pictures of this turn were whole in the server; as many as are taken in one turn.
     sent: Vec<Instant>,
@@ -75,6 +78,8 @@ struct Channel {
     /// Until when it waits.
     sound_due: Option<Instant>,
     cadence: Cadence,
+    /// When the pictures that came early are looked at.
+    pictures_due: Option<Instant>,
     /// Those who are connected.
     viewers: Vec<ViewerKey>,
     /// Those who are not, too.
@@ -113,7 +118,7 @@ impl Worker {
             catching_up: Vec::new(),
             connecting: Vec::new(),
             handshakes: VecDeque::new(),
-            sound_due: BinaryHeap::new(),
+            due: BinaryHeap::new(),
             strangers: Strangers::default(),
             sent: Vec::new(),
             capacity: Capacity::new(clock.started),
@@ -147,7 +152,7 @@ impl Worker {
     /// One turn: live media, requests, datagrams, handshakes, timers. Returns whether there is more at once.
     fn turn(&mut self) -> bool {
         let mut more = self.take_live();
-        self.let_sound_go();
+        self.let_go();
         self.sender.flush();
         self.note_delay();
         more |= self.take_control();
@@ -162,7 +167,7 @@ impl Worker {
 
     fn timeout(&self) -> Duration {
         let patience = self.patience();
-        match self.sound_due.peek() {
+        match self.due.peek() {
             Some(Reverse((due, _))) => {
                 patience.min(due.saturating_duration_since(self.clock.now().at))
             }

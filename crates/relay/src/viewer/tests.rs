@@ -167,11 +167,35 @@ impl Lab {
         self.egress.pump(self.now, &self.feed, &mut self.out);
     }
 
-    /// Lives through a live frame of this viewer.
+    /// A viewer who has been at live for a while.
+    fn at_live() -> Self {
+        let mut lab = Self::new();
+        lab.live(true);
+        for _ in 0..90 {
+            lab.live(false);
+        }
+        assert_eq!(lab.egress.poll_timeout(&lab.feed), None);
+        lab.got();
+        lab.tally();
+        lab
+    }
+
+    /// Lives through the 33 ms of a live frame.
     fn live(&mut self, keyframe: bool) {
         self.frame(keyframe, 9);
-        self.pump();
-        self.wait(33);
+        let end = self.now.at + Duration::from_millis(33);
+        loop {
+            self.pump();
+            let next = self.egress.poll_timeout(&self.feed);
+            let next = next.unwrap_or(end).min(end);
+            let span = next.saturating_duration_since(self.now.at);
+            let millis = u64::try_from(span.as_millis()).unwrap();
+            if next == end {
+                self.wait(millis);
+                return;
+            }
+            self.wait(millis + 1);
+        }
     }
 
     /// Pumps at each timeout until there is no backlog; how long it took.
@@ -339,16 +363,17 @@ fn pictures_of_a_host_with_b_frames_are_to_be_shown_later_also_when_sent_again()
         delays.dedup();
         delays
     };
-    lab.live(true);
+    lab.group(5);
+    lab.catch_up();
     assert_eq!(delays(&mut lab), [playout_delay(6, 30)]);
     let sizes = [1_100, 500];
     let kind = BatchKind::Video { keyframe: false };
     let picture = lab.batch(kind, lab.video, &sizes, 90_000);
     lab.video += 1;
     lab.feed.push(&Arc::new(picture.with_reordered(true)));
-    lab.pump();
+    lab.catch_up();
     assert_eq!(delays(&mut lab), [playout_delay(12, 30)]);
-    let newest = SeqNo(u16::try_from(30_000 + 10 + 1).unwrap());
+    let newest = SeqNo(u16::try_from(30_000 + 10 + 4 * 9 + 1).unwrap());
     lab.nack(newest, 0);
     assert_eq!(delays(&mut lab), [playout_delay(12, 30)]);
 }
@@ -371,7 +396,7 @@ fn sound_begins_400_ms_after_the_first_picture_and_at_once_without_one() {
 #[test]
 fn the_first_datagram_goes_twice_byte_for_byte_and_reports_come_with_it() {
     let mut lab = Lab::new();
-    lab.group(3);
+    lab.group(5);
     lab.pump();
     assert_eq!(lab.out.0[0], lab.out.0[1]);
     let now = lab.now;
@@ -403,11 +428,32 @@ fn the_first_datagram_goes_twice_byte_for_byte_and_reports_come_with_it() {
 }
 
 #[test]
-fn reports_come_every_second_while_media_flows() {
+fn a_group_is_begun_when_it_is_110_ms_old_also_where_each_picture_is_a_keyframe() {
+    for every in [60, 1] {
+        let mut lab = Lab::new();
+        let mut took = None;
+        for frame in 0..20 {
+            lab.live(frame % every == 0);
+            let sent = !media(&lab.got(), VIDEO).is_empty();
+            took = took.or_else(|| sent.then_some(frame));
+        }
+        assert_eq!(
+            took,
+            Some(3),
+            "the fourth picture's 33 ms are the first with 110 ms in them"
+        );
+    }
+    // Who comes later waits for nothing.
     let mut lab = Lab::new();
-    lab.frame(true, 9);
+    lab.group(5);
     lab.pump();
-    for _ in 0..90 {
+    assert!(!media(&lab.got(), VIDEO).is_empty());
+}
+
+#[test]
+fn reports_come_every_second_while_media_flows() {
+    let mut lab = Lab::at_live();
+    for _ in 0..100 {
         lab.live(false);
     }
     let got = lab.got();
@@ -422,20 +468,22 @@ fn reports_come_every_second_while_media_flows() {
             _ => None,
         })
         .collect();
-    assert_eq!(counts, [10, 10 + 32 * 9, 10 + 63 * 9]);
+    let apart: Vec<u32> = counts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(apart, [31 * 9; 3], "a picture of 9 packets every 33 ms");
 }
 
 #[test]
 fn reported_losses_are_counted_once_and_never_more_than_was_sent() {
-    let mut lab = Lab::new();
-    lab.frame(true, 9);
-    lab.pump();
+    let mut lab = Lab::at_live();
+    lab.report(VIDEO, 0, 0);
+    lab.tally();
+    lab.live(false);
     let told = |lab: &mut Lab, ssrc, lost| {
         lab.report(ssrc, 0, lost);
         let tally = lab.tally();
         (tally.reported, tally.reported_lost)
     };
-    assert_eq!(told(&mut lab, VIDEO, 3), (10, 3));
+    assert_eq!(told(&mut lab, VIDEO, 3), (9, 3));
     assert_eq!(told(&mut lab, VIDEO, 4), (0, 0), "nothing was sent since");
     lab.live(false);
     assert_eq!(told(&mut lab, VIDEO, 2), (9, 0), "late ones were found");
@@ -460,10 +508,7 @@ fn a_long_group_comes_at_eight_times_its_own_speed() {
 
 #[test]
 fn who_is_at_live_gets_each_frame_of_up_to_64_kb_at_once() {
-    let mut lab = Lab::new();
-    lab.frame(true, 1);
-    lab.pump();
-    lab.got();
+    let mut lab = Lab::at_live();
     for packets in [1, 58, 3] {
         lab.frame(false, packets);
         lab.pump();
@@ -516,7 +561,7 @@ fn a_lost_packet_comes_again_on_the_retransmission_stream_with_its_old_number() 
 #[test]
 fn without_a_retransmission_stream_only_the_same_datagram_comes_again() {
     let mut lab = Lab::with(None, 5);
-    lab.group(2);
+    lab.group(5);
     lab.pump();
     let datagrams = lab.out.0.clone();
     lab.got();
@@ -528,7 +573,7 @@ fn without_a_retransmission_stream_only_the_same_datagram_comes_again() {
 #[test]
 fn packets_never_sent_or_long_gone_are_not_sent_again() {
     let mut lab = Lab::new();
-    lab.group(2);
+    lab.group(5);
     lab.pump();
     lab.got();
     for number in [29_999, 30_019, 40_000, 0] {
@@ -714,10 +759,7 @@ fn over_a_narrow_link_a_keyframe_goes_little_by_little_and_sound_between() {
 
 #[test]
 fn a_big_live_picture_goes_in_parts_and_the_next_behind_it() {
-    let mut lab = Lab::new();
-    lab.live(true);
-    lab.catch_up();
-    lab.got();
+    let mut lab = Lab::at_live();
     lab.frame(true, 250);
     lab.pump();
     let at_once = media(&lab.got(), VIDEO).len();
@@ -726,7 +768,7 @@ fn a_big_live_picture_goes_in_parts_and_the_next_behind_it() {
     lab.frame(false, 9);
     let took = lab.catch_up();
     let got = lab.got();
-    assert_eq!(frames(&got), [1, 2]);
+    assert_eq!(frames(&got), [91, 92]);
     let video = media(&got, VIDEO);
     assert_eq!(video.len() + at_once, 251 + 9);
     let markers: Vec<usize> = (0..video.len())
@@ -805,6 +847,7 @@ fn after_the_host_comes_back_the_same_streams_go_on_at_a_keyframe() {
     assert!(lab.got().is_empty());
     lab.live(true);
     lab.live(false);
+    lab.catch_up();
     let after = lab.got();
     assert_eq!(frames(&after), [6, 7]);
     let (last, first) = (
@@ -826,6 +869,7 @@ fn a_loss_between_hub_and_shard_does_not_show_once_the_snapshot_is_there() {
         lab.pump();
         lab.wait(33);
     }
+    lab.catch_up();
     lab.got();
     // Frame 6 never comes; frame 7 shows it; the snapshot has all.
     let mut whole = Feed::default();

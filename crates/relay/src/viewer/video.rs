@@ -335,7 +335,10 @@ impl Video {
         self.place = Place::Next(keyframe);
         self.part = 0;
         self.share = (Some(keyframe), Share::Whole);
-        self.pace = Pace::new(now, feed.group_bytes(), feed.group_span(), round_trip);
+        let span = feed.group_span();
+        self.pace = Pace::new(now, feed.group_bytes(), span, round_trip);
+        self.pace.hold(now + YOUNG.saturating_sub(span));
+        self.stamps.begin();
         self.fresh = true;
     }
 
@@ -462,6 +465,9 @@ impl Replays {
     }
 }
 
+/// A group that is younger is not begun yet: everyone's way to live is to be the same (`stamps`), and it needs some
+/// pictures to go.
+const YOUNG: Duration = Duration::from_millis(110);
 /// The first PLI is answered from this on; one that comes earlier crossed the first packets on the way.
 const FIRST_REPLAY_AFTER: Duration = Duration::from_millis(40);
 const REPLAY_APART: Duration = Duration::from_millis(500);

@@ -33,10 +33,10 @@ pub struct Answer {
 
 /// Pictures are shown this long after they came, in steps of 10 ms: not much sooner than a browser's sound is heard
 /// (docs/decisions/0006-sound-with-its-picture.md).
-const PLAYOUT_DELAY_MIN_10MS: u16 = 6;
+const PLAYOUT_DELAY_MIN_10MS: u16 = 5;
 /// The same where the host's encoder makes B-frames: the sound of a picture comes later, as the host puts sound between
 /// pictures by their decode times.
-const PLAYOUT_DELAY_MIN_REORDERED_10MS: u16 = 10;
+const PLAYOUT_DELAY_MIN_REORDERED_10MS: u16 = 9;
 /// Where a viewer's sound takes longer, the browser may hold pictures back for it, up to this. Below 500 ms that would not
 /// be a bound, but another way of showing pictures, which leaves some out.
 const PLAYOUT_DELAY_MAX_10MS: u16 = 60;

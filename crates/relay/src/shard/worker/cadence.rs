@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use crate::packetize::Batch;
 
 /// When a broadcast's next picture is likely to come: as long after the last one as that was after the one before it, on
-/// the timeline. When they came says less: a host sends in bursts.
+/// the timeline.
 #[derive(Debug, Default)]
 pub(super) struct Cadence {
     /// RTP time of the newest picture.
@@ -12,13 +12,13 @@ pub(super) struct Cadence {
 }
 
 impl Cadence {
-    /// A live picture.
-    pub(super) fn picture(&mut self, picture: &Batch) {
+    /// A live picture is sent.
+    pub(super) fn picture(&mut self, now: Instant, picture: &Batch) {
         let before = self.newest.replace(picture.rtp_time);
         let ticks = before.map(|before| picture.rtp_time.wrapping_sub(before));
         self.next = ticks
             .filter(|ticks| (1..=APART_MAX).contains(ticks))
-            .map(|ticks| picture.received + Duration::from_micros(u64::from(ticks) * 100 / 9));
+            .map(|ticks| now + Duration::from_micros(u64::from(ticks) * 100 / 9));
     }
 
     /// Until when sound that is there `now` waits for the next picture; `None`: it is not worth it.
@@ -42,27 +42,28 @@ mod tests {
     use super::*;
     use crate::packetize::BatchKind;
 
-    fn picture(received: Instant, rtp_time: u32) -> Batch {
-        Batch::new(
+    fn picture(cadence: &mut Cadence, now: Instant, rtp_time: u32) {
+        let picture = Batch::new(
             BatchKind::Video { keyframe: false },
             0,
             0,
             rtp_time,
-            received,
+            now,
             Box::default(),
             Box::default(),
-        )
+        );
+        cadence.picture(now, &picture);
     }
 
     /// Two pictures 33 ms apart on the timeline, the second of which came at the returned time.
     fn cadence() -> (Cadence, Instant) {
         let start = Instant::now();
         let mut cadence = Cadence::default();
-        cadence.picture(&picture(start, u32::MAX - 1_000));
+        picture(&mut cadence, start, u32::MAX - 1_000);
         assert_eq!(cadence.wait(start), None, "one picture tells nothing");
         // In a burst: 33 ms of the timeline in 20.
         let second = start + Duration::from_millis(20);
-        cadence.picture(&picture(second, 1_969));
+        picture(&mut cadence, second, 1_969);
         (cadence, second)
     }
 
@@ -82,12 +83,12 @@ mod tests {
     fn no_picture_is_expected_after_a_pause_or_at_a_slow_rate() {
         let (mut cadence, second) = cadence();
         let third = second + Duration::from_secs(1);
-        cadence.picture(&picture(third, 1_969 + 90_000));
+        picture(&mut cadence, third, 1_969 + 90_000);
         assert_eq!(cadence.wait(third + Duration::from_millis(995)), None);
         // Nor after one with the same time, or an earlier one.
-        cadence.picture(&picture(third, 1_969 + 90_000));
+        picture(&mut cadence, third, 1_969 + 90_000);
         assert_eq!(cadence.wait(third), None);
-        cadence.picture(&picture(third, 1_969));
+        picture(&mut cadence, third, 1_969);
         assert_eq!(cadence.wait(third), None);
     }
 }

@@ -109,6 +109,7 @@ impl Worker {
             feed: Feed::default(),
             sound: Vec::new(),
             sound_due: None,
+            pictures_due: None,
             cadence: super::cadence::Cadence::default(),
             audience: self.source.subscribe(self.id, broadcast),
             viewers: Vec::new(),

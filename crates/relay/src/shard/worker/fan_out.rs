@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use zongzi_transport::Sender;
 
-use super::Worker;
+use super::{Channel, Worker};
 use crate::packetize::{Batch, BatchKind};
 use crate::shard::counters::{ShardCounters, add};
 use crate::shard::feed::{Feed, Pushed};
@@ -53,49 +53,85 @@ impl Worker {
     }
 
     fn live(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>) {
-        let now = self.clock.now();
         let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
             return;
         };
-        let pushed = channel.feed.push(batch);
+        match batch.kind {
+            BatchKind::Video { .. } => {
+                channel.feed.arrive(batch);
+                self.let_pictures_go(broadcast);
+            }
+            BatchKind::Audio => {
+                let pushed = channel.feed.push(batch);
+                if self.takes(broadcast, batch, pushed) {
+                    self.hold_sound(broadcast, batch);
+                }
+            }
+        }
+    }
+
+    /// Sends the pictures whose time has come.
+    fn let_pictures_go(&mut self, broadcast: BroadcastId) {
+        let now = self.clock.now().at;
+        while let Some(channel) = self.broadcasts.get_mut(&broadcast) {
+            let Some((picture, pushed)) = channel.feed.next_live(now) else {
+                let due = channel.feed.live_due();
+                if let Some(due) = due.filter(|_| channel.pictures_due.is_none()) {
+                    channel.pictures_due = Some(due);
+                    self.due.push(Reverse((due, broadcast)));
+                }
+                return;
+            };
+            if !self.takes(broadcast, &picture, pushed) {
+                continue;
+            }
+            let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+                return;
+            };
+            if picture.is_keyframe() {
+                channel.feed.in_time();
+            }
+            channel.cadence.picture(now, &picture);
+            if !channel.viewers.is_empty() {
+                self.sent.push(picture.received);
+            }
+            self.fan_out(broadcast, true);
+        }
+    }
+
+    /// Whether a live batch that the feed has is to be sent at its turn.
+    fn takes(&mut self, broadcast: BroadcastId, batch: &Batch, pushed: Pushed) -> bool {
+        let now = self.clock.now().at;
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return false;
+        };
         if pushed == Pushed::Lost {
             add(&self.counters.gaps, 1);
             let lost_video =
                 matches!(batch.kind, BatchKind::Video { .. }) && channel.feed.end().is_none();
-            let again = now.at.saturating_duration_since(channel.subscribed) > RESUBSCRIBE_AFTER;
+            let again = now.saturating_duration_since(channel.subscribed) > RESUBSCRIBE_AFTER;
             if lost_video && again {
-                channel.subscribed = now.at;
+                channel.subscribed = now;
                 channel.audience = self.source.subscribe(self.id, broadcast);
             }
         }
         if pushed == Pushed::Unusable {
-            return;
+            return false;
         }
-        if now.at.saturating_duration_since(batch.received) > LATE_AFTER {
+        if now.saturating_duration_since(batch.received) > LATE_AFTER {
             // The shard has more to send than it can. Taking what waits without sending it brings it back to now;
             // viewers go on from the feed, and leave out what a newer keyframe makes needless.
             add(&self.counters.late, 1);
             channel.feed.hurry();
             self.capacity.late();
-            return;
+            return false;
         }
-        if batch.is_keyframe() {
-            channel.feed.in_time();
-        }
-        match batch.kind {
-            BatchKind::Video { .. } => {
-                channel.cadence.picture(batch);
-                if !channel.viewers.is_empty() {
-                    self.sent.push(batch.received);
-                }
-                self.fan_out(broadcast, true);
-            }
-            BatchKind::Audio => self.hold_sound(broadcast, batch, now.at),
-        }
+        true
     }
 
     /// Keeps a packet of sound for a picture that is about to come.
-    fn hold_sound(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>, now: Instant) {
+    fn hold_sound(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>) {
+        let now = self.clock.now().at;
         let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
             return;
         };
@@ -110,27 +146,35 @@ impl Worker {
             Some(until) if channel.sound.len() < SOUND_HELD_MAX => {
                 if channel.sound_due.is_none() {
                     channel.sound_due = Some(until);
-                    self.sound_due.push(Reverse((until, broadcast)));
+                    self.due.push(Reverse((until, broadcast)));
                 }
             }
             _ => self.fan_out(broadcast, false),
         }
     }
 
-    /// Sends the sound that no picture came for.
-    pub(super) fn let_sound_go(&mut self) {
+    /// Sends what waited for its time: pictures that came early, and sound that no picture came for.
+    pub(super) fn let_go(&mut self) {
         let now = self.clock.now().at;
-        while let Some(Reverse((due, broadcast))) = self.sound_due.peek().copied() {
+        while let Some(Reverse((due, broadcast))) = self.due.peek().copied() {
+            let channel = self.broadcasts.get_mut(&broadcast);
             // Otherwise it has left with a picture.
-            let waiting = self
-                .broadcasts
-                .get(&broadcast)
-                .is_some_and(|channel| channel.sound_due == Some(due));
-            if waiting && due > now {
+            let channel = channel.filter(|channel| {
+                channel.sound_due == Some(due) || channel.pictures_due == Some(due)
+            });
+            if channel.is_some() && due > now {
                 return;
             }
-            self.sound_due.pop();
-            if waiting {
+            self.due.pop();
+            let Some(channel) = channel else {
+                continue;
+            };
+            if channel.pictures_due == Some(due) {
+                channel.pictures_due = None;
+                self.let_pictures_go(broadcast);
+            }
+            let waits = |channel: &Channel| channel.sound_due == Some(due);
+            if self.broadcasts.get(&broadcast).is_some_and(waits) {
                 self.fan_out(broadcast, false);
             }
         }
@@ -146,6 +190,11 @@ impl Worker {
 
     fn ended(&mut self, broadcast: BroadcastId) {
         let now = self.clock.now().at;
+        let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
+            return;
+        };
+        channel.feed.all_live();
+        self.fan_out(broadcast, true);
         let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
             return;
         };

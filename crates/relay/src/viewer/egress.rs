@@ -259,7 +259,8 @@ impl Egress {
         let ntp = NtpTime::from_unix(now.unix);
         let mut packet = Vec::with_capacity(REPORT_BYTES);
         if let Some(video) = &self.video {
-            let info = video.stream().report(ntp, now.rtp_time(90_000));
+            let time = now.rtp_time(90_000).wrapping_add_signed(video.shift());
+            let info = video.stream().report(ntp, time);
             rtcp::write_sender_report(&info, &mut packet);
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);
         }

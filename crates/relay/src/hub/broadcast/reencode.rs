@@ -308,7 +308,8 @@ impl Broadcast {
     }
 
     fn emit_made(&mut self, now: Instant, mut frame: Frame) {
-        if !self.video.reencode.plays() {
+        let first = !self.video.reencode.plays();
+        if first {
             if !frame.keyframe {
                 return;
             }
@@ -328,7 +329,7 @@ impl Broadcast {
         let made = packetizer.packetize(&frame, &units, self.video.sequence, group, now);
         match made {
             Ok(batch) => {
-                let batch = self.cache_batch(batch, frame.pts);
+                let batch = self.cache_batch(batch.with_other_rate(first), frame.pts);
                 self.send_all(&FromHub::Batch {
                     broadcast: self.id,
                     batch,

@@ -44,7 +44,6 @@ pub struct Batch {
     /// Bytes of RTP padding at the end of the last payload.
     padding: u8,
     reordered: bool,
-    other_rate: bool,
 }
 
 impl Batch {
@@ -76,7 +75,6 @@ impl Batch {
             lead: 0,
             padding: 0,
             reordered: false,
-            other_rate: false,
         }
     }
 
@@ -97,18 +95,6 @@ impl Batch {
     /// Whether it is of a host whose encoder makes B-frames.
     pub fn is_reordered(&self) -> bool {
         self.reordered
-    }
-
-    /// From this keyframe on pictures come at another rate: of another rendition.
-    #[must_use]
-    pub fn with_other_rate(mut self, other_rate: bool) -> Self {
-        self.other_rate = other_rate;
-        self
-    }
-
-    /// Whether pictures come at another rate from it on.
-    pub fn is_other_rate(&self) -> bool {
-        self.other_rate
     }
 
     /// The last payload ends in `padding` bytes of RTP padding, the last of which counts them (RFC 3550 §5.1).

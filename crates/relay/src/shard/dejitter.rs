@@ -44,9 +44,6 @@ impl Dejitter {
 
     /// A picture that waits for nothing came: how even the host is, is seen from it all the same.
     pub(crate) fn learn(&mut self, batch: &Batch) {
-        if batch.is_other_rate() {
-            self.clock = HostClock::default();
-        }
         let settled = self.clock.is_settled();
         let late = self.clock.push(batch);
         if self.clock.weight() < CRUDE {

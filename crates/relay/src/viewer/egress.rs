@@ -259,8 +259,7 @@ impl Egress {
         let ntp = NtpTime::from_unix(now.unix);
         let mut packet = Vec::with_capacity(REPORT_BYTES);
         if let Some(video) = &self.video {
-            let time = now.rtp_time(90_000).wrapping_add_signed(video.shift());
-            let info = video.stream().report(ntp, time);
+            let info = video.stream().report(ntp, now.rtp_time(90_000));
             rtcp::write_sender_report(&info, &mut packet);
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);
         }

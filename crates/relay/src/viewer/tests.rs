@@ -451,38 +451,6 @@ fn a_group_is_begun_when_it_is_110_ms_old_also_where_each_picture_is_a_keyframe(
 }
 
 #[test]
-fn where_pictures_begin_to_come_at_another_rate_he_comes_to_live_anew() {
-    let mut lab = Lab::at_live();
-    let kind = BatchKind::Video { keyframe: true };
-    let keyframe = lab.batch(kind, lab.video, &[40, 1_100], 90_000);
-    lab.video += 1;
-    lab.feed
-        .push(&Arc::new(keyframe.with_lead(1).with_other_rate(true)));
-    lab.pump();
-    assert!(media(&lab.got(), VIDEO).is_empty(), "there is no way yet");
-    lab.wait(33);
-    for _ in 0..60 {
-        lab.live(false);
-    }
-    let got = lab.got();
-    continuous(&got);
-    let mut times: Vec<u32> = media(&got, VIDEO)
-        .iter()
-        .map(|(header, _)| header.timestamp.0)
-        .collect();
-    times.dedup();
-    let gaps: Vec<u32> = times
-        .windows(2)
-        .map(|pair| pair[1].wrapping_sub(pair[0]) / 90)
-        .collect();
-    assert_eq!(gaps.iter().filter(|gap| **gap < 20).count(), 1, "{gaps:?}");
-    assert!(
-        gaps[..10].iter().all(|gap| (26..=33).contains(gap)),
-        "{gaps:?}"
-    );
-}
-
-#[test]
 fn reports_come_every_second_while_media_flows() {
     let mut lab = Lab::at_live();
     for _ in 0..100 {

@@ -28,8 +28,6 @@ pub(crate) struct Video {
     share: (Option<u64>, Share),
     pace: Pace,
     stamps: Stamps,
-    /// The keyframe from which on pictures came at another rate while he watched.
-    rate_from: Option<u64>,
     /// Begins with a doubled first datagram.
     fresh: bool,
     link: Link,
@@ -92,7 +90,6 @@ impl Video {
             share: (None, Share::Whole),
             pace: Pace::new(now, 0, Duration::ZERO, None),
             stamps: Stamps::default(),
-            rate_from: None,
             fresh: true,
             link: Link::new(),
             history: History::new(now),
@@ -107,11 +104,6 @@ impl Video {
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
-    }
-
-    /// What this viewer's stamps are later than the pictures' own times say, in ticks of 90 kHz.
-    pub(crate) fn shift(&self) -> i32 {
-        self.stamps.shift()
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut Stream {
@@ -136,8 +128,7 @@ impl Video {
         while let Some((batch, packets)) = self.next(now, feed, round_trip, tally) {
             let newest = feed.end().and_then(|end| feed.video(end - 1));
             let newest = newest.map_or(batch, Arc::as_ref);
-            let said = feed.rtp_time(now).unwrap_or(newest.rtp_time);
-            let current = self.stamps.current(now, said);
+            let current = feed.rtp_time(now).unwrap_or(newest.rtp_time);
             if self.part == 0 {
                 self.rtp_time = self.stamps.next(current, batch, newest);
             }
@@ -279,13 +270,6 @@ impl Video {
                     self.enter(now, keyframe, round_trip);
                 } else if batch.is_keyframe() {
                     self.enter(now, next, round_trip);
-                    if batch.is_other_rate() && self.rate_from != Some(next) {
-                        self.rate_from = Some(next);
-                        let said = feed.rtp_time(now).unwrap_or(batch.rtp_time);
-                        if self.stamps.begin_another(now, said) {
-                            self.pace.hold(batch.received + YOUNG);
-                        }
-                    }
                 } else if !self.is_his(batch, feed) {
                     tally.groups_skipped += 1;
                     self.skip(now, next, feed, round_trip);

@@ -308,8 +308,7 @@ impl Broadcast {
     }
 
     fn emit_made(&mut self, now: Instant, mut frame: Frame) {
-        let first = !self.video.reencode.plays();
-        if first {
+        if !self.video.reencode.plays() {
             if !frame.keyframe {
                 return;
             }
@@ -329,7 +328,7 @@ impl Broadcast {
         let made = packetizer.packetize(&frame, &units, self.video.sequence, group, now);
         match made {
             Ok(batch) => {
-                let batch = self.cache_batch(batch.with_other_rate(first), frame.pts);
+                let batch = self.cache_batch(batch, frame.pts);
                 self.send_all(&FromHub::Batch {
                     broadcast: self.id,
                     batch,

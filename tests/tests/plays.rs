@@ -28,6 +28,10 @@ const UNSHOWN_MAX: u32 = 3;
 const SOUND_MS_MAX: f64 = 80.0;
 /// What was read of sound against picture agrees with what the browser says of it to this, in milliseconds.
 const READING_MS_MAX: f64 = 40.0;
+/// A browser says when a picture is to be shown; the screen's next refresh shows it.
+const REFRESH_MS: f64 = 1_000.0 / 60.0;
+/// Ticks that tell how sound and picture stand at the end: lip sync moves them, and one alone may be off by a refresh.
+const LAST_TICKS: usize = 5;
 const WATCHED_SECONDS: u32 = 20;
 /// Within which the pictures without B-frames give way to all pictures, in milliseconds.
 const COLD_MS_MAX: f64 = 4_000.0;
@@ -187,7 +191,7 @@ fn whatever_x264_makes_of_b_frames_plays_also_upright_and_at_25_pictures_a_secon
         assert!(all.len() > least, "{} pictures", all.len());
         assert!(unshown <= UNSHOWN_MAX, "{unshown} pictures were not shown");
         assert!(age < AGE_MS_MAX, "pictures were {age:.0} ms old");
-        judge_sound_at(&report, clip.fps);
+        judge_sound_at(&report, clip.fps, LAST_TICKS);
     }
 }
 
@@ -235,7 +239,7 @@ fn without_a_place_to_encode_again_all_but_the_b_pictures_play_and_that_is_said(
         "the operator is told which setting changes it"
     );
     assert!(browser.shown().words.contains("B-frames"));
-    judge_sound(&report);
+    judge_sound_of_few_pictures(&report);
     judge_order(&report);
     let live = report.at_live(&tap.passed()).to_vec();
     let (first, last) = (
@@ -590,13 +594,20 @@ fn judge_order(report: &Report) {
 }
 
 fn judge_sound(report: &Report) {
-    judge_sound_at(report, FPS);
+    judge_sound_at(report, FPS, LAST_TICKS);
 }
 
-fn judge_sound_at(report: &Report, fps: u32) {
+/// Pictures at a third of the rate, unevenly far apart, are shown by a browser each for the mean time: for seconds on end up
+/// to three pictures of the source late. So all ticks together tell how sound stands.
+fn judge_sound_of_few_pictures(report: &Report) {
+    judge_sound_at(report, FPS, usize::MAX);
+}
+
+fn judge_sound_at(report: &Report, fps: u32, ticks: usize) {
     let offsets = report.sound_after_picture_at(fps);
     let median = reading::median(&offsets).expect("ticks were heard");
-    let last = offsets.last().copied().unwrap_or(f64::NAN);
+    let last = offsets.iter().rev().copied().take(ticks);
+    let last = reading::median(&last.collect::<Vec<_>>()).expect("ticks were heard");
     let stated = report.sound_after_picture_as_stated();
     note(&format!(
         "sound {median:.0} ms after its picture {offsets:.0?}, {stated:.0?} as stated; {:?}",
@@ -608,7 +619,7 @@ fn judge_sound_at(report: &Report, fps: u32) {
     );
     let stated = stated.expect("the browser says which sound and picture play");
     assert!(
-        (last - stated).abs() < READING_MS_MAX,
+        (last + REFRESH_MS - stated).abs() < READING_MS_MAX,
         "{last:.0} ms were read, {stated:.0} are stated"
     );
     assert!(consecutive(report), "a tick is missing: {:?}", report.ticks);

@@ -126,12 +126,12 @@ struct Audio {
     newest: Option<MediaTime>,
     /// The newest source frames, with which a new rendition's decoder is warmed up.
     recent: VecDeque<(Frame, Instant)>,
-    rendition: Option<Rendition>,
+    rendition: Option<SoundRendition>,
     renditions: u64,
 }
 
 #[derive(Debug)]
-struct Rendition {
+struct SoundRendition {
     number: u64,
     /// What it makes of frames that came until then only warms it up: sound is never sent as a backlog (RTP.md 30).
     warm_until: Option<Instant>,
@@ -529,7 +529,7 @@ impl Broadcast {
         self.video.group = batch.group;
         self.video.newest = Some(time);
         self.bitrate.note(&batch);
-        let batch = Arc::new(batch.with_reordered(self.video.order.reorders()));
+        let batch = Arc::new(batch.with_rendition(self.rendition()));
         // Those who watch go on when the group is too long to be kept; only joiners wait.
         let _: Pushed = self.video.groups.push(Arc::clone(&batch));
         batch
@@ -610,7 +610,7 @@ impl Broadcast {
             self.outputs
                 .push_back(Output::PushRendition(frame.clone(), *received));
         }
-        self.audio.rendition = Some(Rendition { number, warm_until });
+        self.audio.rendition = Some(SoundRendition { number, warm_until });
     }
 
     fn stop_rendition(&mut self) {

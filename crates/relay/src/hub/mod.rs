@@ -24,7 +24,7 @@ pub use event::{EndReason, Event, What};
 pub use host::{Ended, Finish, Host, Media, Refused, Takeover};
 pub use link::ShardLink;
 pub use publication::Publication;
-pub use status::{HostStatus, Playing, Raised, Rendition, State, Status, TrackStatus};
+pub use status::{HostStatus, Playing, Raised, State, Status, TrackStatus};
 pub use traffic::Traffic;
 
 use std::collections::BTreeMap;

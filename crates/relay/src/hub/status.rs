@@ -8,6 +8,7 @@ use super::traffic::Traffic;
 use crate::SessionId;
 use crate::advice::Advisory;
 use crate::playability::Reason;
+use crate::rendition::Rendition;
 use crate::shard::BroadcastId;
 
 /// Where a channel stands.
@@ -71,28 +72,6 @@ pub struct Playing {
     pub size: Option<(u32, u32)>,
     /// The machine is too slow for more than every second picture.
     pub half_rate: bool,
-}
-
-/// Where a video comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Rendition {
-    /// The host's own pictures, untouched.
-    Source,
-    /// The host's own pictures but for those that need reordering.
-    InOrder,
-    /// All pictures, encoded again.
-    Reencoded,
-}
-
-impl Rendition {
-    /// A stable word for JSON and logs.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::InOrder => "without_b_frames",
-            Self::Reencoded => "reencoded",
-        }
-    }
 }
 
 /// An advisory that holds.

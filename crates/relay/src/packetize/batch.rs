@@ -1,5 +1,7 @@
 use std::time::Instant;
 
+use crate::rendition::Rendition;
+
 /// What the packets of a batch carry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchKind {
@@ -43,7 +45,7 @@ pub struct Batch {
     lead: usize,
     /// Bytes of RTP padding at the end of the last payload.
     padding: u8,
-    reordered: bool,
+    rendition: Rendition,
 }
 
 impl Batch {
@@ -74,7 +76,7 @@ impl Batch {
             ends,
             lead: 0,
             padding: 0,
-            reordered: false,
+            rendition: Rendition::Source,
         }
     }
 
@@ -85,16 +87,16 @@ impl Batch {
         self
     }
 
-    /// It is of a host whose encoder makes B-frames, and who so sends the sound of a picture after it.
+    /// It is of this rendition, and not [`Rendition::Source`].
     #[must_use]
-    pub fn with_reordered(mut self, reordered: bool) -> Self {
-        self.reordered = reordered;
+    pub fn with_rendition(mut self, rendition: Rendition) -> Self {
+        self.rendition = rendition;
         self
     }
 
-    /// Whether it is of a host whose encoder makes B-frames.
-    pub fn is_reordered(&self) -> bool {
-        self.reordered
+    /// Of which rendition of the video it is; sound is always [`Rendition::Source`].
+    pub fn rendition(&self) -> Rendition {
+        self.rendition
     }
 
     /// The last payload ends in `padding` bytes of RTP padding, the last of which counts them (RFC 3550 §5.1).

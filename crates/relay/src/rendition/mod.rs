@@ -22,6 +22,33 @@ use zongzi_media::{Frame, MediaTime, aac, h264};
 
 use crate::playability::Reason;
 
+/// Where a video comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rendition {
+    /// The host's own pictures, untouched.
+    Source,
+    /// The host's own pictures but for those that need reordering.
+    InOrder,
+    /// All pictures, encoded again.
+    Reencoded,
+}
+
+impl Rendition {
+    /// A stable word for JSON and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::InOrder => "without_b_frames",
+            Self::Reencoded => "reencoded",
+        }
+    }
+
+    /// Whether the host's encoder makes B-frames, and so sends the sound of a picture after it.
+    pub fn is_of_b_frames(self) -> bool {
+        self != Self::Source
+    }
+}
+
 /// Makes Opus frames from another codec's frames. Called on one thread at a time.
 #[expect(
     clippy::module_name_repetitions,

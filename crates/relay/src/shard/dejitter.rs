@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::packetize::Batch;
+use crate::rendition::Rendition;
 use crate::shard::host_clock::HostClock;
 
 /// Makes a host's pictures come evenly: one that comes early waits for the time at which the late ones come.
@@ -21,6 +22,8 @@ pub(crate) struct Dejitter {
     /// The same of the worst picture since the clock began, while it is not settled.
     worst: i64,
     early: VecDeque<Arc<Batch>>,
+    /// Of the newest picture.
+    rendition: Option<Rendition>,
 }
 
 impl Default for Dejitter {
@@ -31,6 +34,7 @@ impl Default for Dejitter {
             lateness: LATENESS_MAX,
             worst: 0,
             early: VecDeque::new(),
+            rendition: None,
         }
     }
 }
@@ -44,6 +48,11 @@ impl Dejitter {
 
     /// A picture that waits for nothing came: how even the host is, is seen from it all the same.
     pub(crate) fn learn(&mut self, batch: &Batch) {
+        let before = self.rendition.replace(batch.rendition());
+        if batch.rendition() == Rendition::Reencoded && before != Some(Rendition::Reencoded) {
+            // Its pictures come later after their own times.
+            self.clock = HostClock::default();
+        }
         let settled = self.clock.is_settled();
         let late = self.clock.push(batch);
         if self.clock.weight() < CRUDE {

@@ -250,7 +250,8 @@ impl Egress {
         tally
     }
 
-    /// Sender reports for all streams, if due: with the first packets, then every second (RTP.md 33).
+    /// Sender reports for all streams, if due: with the first packets, then every second (RTP.md 33). Of pictures, when their
+    /// clock stands.
     fn reports(&mut self, now: Tick, out: &mut impl Outbox) {
         if self.report_at.is_some_and(|at| now.at < at) {
             return;
@@ -258,8 +259,11 @@ impl Egress {
         self.report_at = Some(now.at + REPORT_EVERY);
         let ntp = NtpTime::from_unix(now.unix);
         let mut packet = Vec::with_capacity(REPORT_BYTES);
-        if let Some(video) = &self.video {
-            let info = video.stream().report(ntp, now.rtp_time(90_000));
+        if let Some(video) = &mut self.video
+            && let Some(shift) = video.report_shift(now.at)
+        {
+            let time = now.rtp_time(90_000).wrapping_add_signed(shift);
+            let info = video.stream().report(ntp, time);
             rtcp::write_sender_report(&info, &mut packet);
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);
         }
@@ -268,7 +272,9 @@ impl Egress {
             rtcp::write_sender_report(&info, &mut packet);
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);
         }
-        self.control(&packet, out);
+        if !packet.is_empty() {
+            self.control(&packet, out);
+        }
     }
 
     fn control(&mut self, packet: &[u8], out: &mut impl Outbox) {

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use crate::packetize::Batch;
 
 /// The RTP times of one viewer's pictures, and the turns of the last ones before live.
@@ -24,6 +26,12 @@ pub(crate) struct Stamps {
     own: Option<u32>,
     /// From one picture to the next while [`Phase::Near`] or [`Phase::Slow`].
     step: i32,
+    /// A moment on the way to live, and the time of a picture that would have come from the host at it.
+    anchor: Option<(Instant, u32)>,
+    /// What stamps are later than the pictures' own times say.
+    shift: i32,
+    /// When the last picture was sent.
+    last_at: Option<Instant>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -42,19 +50,60 @@ impl Stamps {
     /// A group begins for one who was waiting for it.
     pub(crate) fn begin(&mut self) {
         self.phase = Phase::Behind;
+        self.anchor = None;
+    }
+
+    /// Another rendition begins for one who watches, at a time when a picture that comes from the host has the time `said`.
+    /// Returns whether he comes to live anew.
+    ///
+    /// Its pictures come later after their own times than those before. From here on stamps go on where his are, and not
+    /// with the pictures' own times, or a browser would learn a clock from the difference that takes it seconds to forget.
+    /// Not so where he was `reported` another clock and this one is far off it: his reports' times would jump.
+    pub(crate) fn begin_another(&mut self, now: Instant, said: u32, reported: bool) -> bool {
+        let Some((last, at)) = self.last.zip(self.last_at) else {
+            return false;
+        };
+        let since = ticks(now.saturating_duration_since(at));
+        let shift = distance(said, last.wrapping_add(since));
+        let jump = shift.saturating_sub(self.shift);
+        if reported && !(-JUMP_MAX..=JUMP_MAX).contains(&jump) {
+            return false;
+        }
+        self.shift = shift;
+        self.begin();
+        true
+    }
+
+    /// What stamps are later than the pictures' own times say, in ticks of 90 kHz.
+    pub(crate) fn shift(&self) -> i32 {
+        self.shift
+    }
+
+    /// The time of a picture that would come from the host at `now`, when by what is known of him now it is `said`.
+    ///
+    /// On the way to live that is asked once, and from then on time passes as it does: the host's clock may still be found
+    /// out meanwhile, and stamps that follow it would run at another speed than the pictures are sent.
+    pub(crate) fn current(&mut self, now: Instant, said: u32) -> u32 {
+        self.last_at = Some(now);
+        let said = said.wrapping_add_signed(self.shift);
+        if self.phase == Phase::Live {
+            return said;
+        }
+        let (at, then) = *self.anchor.get_or_insert((now, said));
+        then.wrapping_add(ticks(now.saturating_duration_since(at)))
     }
 
     /// The time for `batch`, always later than the one before. It is sent when a picture of the time `current` would
     /// come from the host, while `newest` is the newest there is.
     pub(crate) fn next(&mut self, current: u32, batch: &Batch, newest: &Batch) -> u32 {
-        let own = batch.rtp_time;
+        let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let behind = newest.sequence.saturating_sub(batch.sequence);
         let late = distance(own, current);
         let before = self.own.replace(own);
         let span = before.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
         // The group once more, or one who was left behind.
-        if late > LOST_MIN && behind > 0 {
-            self.phase = Phase::Behind;
+        if late > LOST_MIN && behind > 0 && self.phase == Phase::Live {
+            self.begin();
         }
         let wanted = match (self.phase, self.last) {
             (Phase::Near, Some(last))
@@ -66,7 +115,11 @@ impl Stamps {
                 if late < NEAR_MAX {
                     self.phase = Phase::Near;
                 }
-                sent_late(current, behind, newest)
+                sent_late(
+                    current,
+                    behind,
+                    newest.rtp_time.wrapping_add_signed(self.shift),
+                )
             }
             (Phase::Slow(lag), _) if lag < LAG_MAX.of(span) => {
                 let lag = lag.saturating_add(SLOWER.of(span));
@@ -113,8 +166,8 @@ impl Stamps {
 }
 
 /// For a picture that has `behind` others after it, up to `newest`: the time at which it is sent.
-fn sent_late(current: u32, behind: u64, newest: &Batch) -> u32 {
-    let ahead = distance(newest.rtp_time, current);
+fn sent_late(current: u32, behind: u64, newest: u32) -> u32 {
+    let ahead = distance(newest, current);
     if ahead <= FRAME {
         return current;
     }
@@ -123,9 +176,16 @@ fn sent_late(current: u32, behind: u64, newest: &Batch) -> u32 {
         .unwrap_or(i32::MAX)
         .saturating_add(1)
         .saturating_mul(STEP);
-    newest
-        .rtp_time
-        .wrapping_add_signed(FRAME.saturating_sub(room))
+    newest.wrapping_add_signed(FRAME.saturating_sub(room))
+}
+
+/// Of the 90 kHz clock, modulo 2^32.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "RTP time counts modulo 2^32"
+)]
+fn ticks(time: Duration) -> u32 {
+    (time.as_micros() * 9 / 100) as u32
 }
 
 /// A part of a picture's time.
@@ -157,6 +217,8 @@ const LEAP: Share = Share(17, 32);
 const SLOWER: Share = Share(1, 100);
 /// ...until it comes this long after its own time, 11 ms: after 34 pictures.
 const LAG_MAX: Share = Share(1, 3);
+/// Reports' times do not jump by more, 300 ms.
+const JUMP_MAX: i32 = 27_000;
 /// A picture that is off its own time by less, 2 ms, is not late: a host's times are rounded to milliseconds.
 const ROUNDED: Share = Share(2, 32);
 /// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for 60
@@ -343,6 +405,53 @@ mod tests {
         let current = own(10).wrapping_add(110 * 90);
         assert_eq!(stamps.next(current, &batch(10), &batch(13)), current);
         assert!(stamps.turn().is_some());
+    }
+
+    #[test]
+    fn on_the_way_to_live_time_passes_as_it_does_whatever_is_found_out_of_the_host() {
+        let (mut stamps, start) = (Stamps::default(), Instant::now());
+        let said = own(5);
+        assert_eq!(stamps.current(start, said), said);
+        stamps.next(said, &batch(0), &batch(5));
+        let later = start + Duration::from_millis(40);
+        assert_eq!(stamps.current(later, own(9)), said + 40 * 90);
+        stamps.phase = Phase::Live;
+        assert_eq!(stamps.current(later, own(9)), own(9));
+        stamps.begin();
+        assert_eq!(stamps.current(later, own(9)), own(9));
+    }
+
+    #[test]
+    fn another_rendition_goes_on_where_his_stamps_are() {
+        let (mut stamps, start) = (Stamps::default(), Instant::now());
+        let now = stamps.current(start, own(150));
+        stamps.next(now, &batch(150), &batch(150));
+        stamps.phase = Phase::Live;
+        // Its first picture comes 130 ms late, and two more have come when it may go.
+        let later = start + Duration::from_millis(400);
+        let said = own(162).wrapping_sub(130 * 90);
+        assert!(stamps.begin_another(later, said, true));
+        let now = stamps.current(later, said);
+        let stamp = stamps.next(now, &batch(154), &batch(158));
+        assert_eq!(stamp, own(162), "time passed as it does");
+        assert_eq!(stamps.shift(), 130 * 90);
+        assert!(
+            !stamps.begin_another(later, own(12), true),
+            "5 s are a jump"
+        );
+        let mut fresh = Stamps::default();
+        let now = fresh.current(start, own(150));
+        fresh.next(now, &batch(150), &batch(150));
+        assert!(fresh.begin_another(later, own(12), false));
+        assert_eq!(fresh.shift(), 150 * 3_000);
+        stamps.phase = Phase::Near;
+        // The way to live is the same, by times that are so much earlier.
+        let (mut stamp, mut sequence) = (stamp, 155);
+        while let Some(turn) = stamps.turn() {
+            stamp = stamps.next(turn, &batch(sequence), &batch(sequence));
+            sequence += 1;
+        }
+        assert_eq!(stamp, own(sequence - 1).wrapping_add_signed(stamps.shift()));
     }
 
     #[test]

@@ -181,7 +181,7 @@ impl Stream {
     }
 
     fn extensions(&self, batch: &Batch) -> &Extensions {
-        if batch.is_reordered() {
+        if batch.rendition().is_of_b_frames() {
             &self.settings.reordered_extensions
         } else {
             &self.settings.extensions

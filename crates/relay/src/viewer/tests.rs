@@ -9,6 +9,7 @@ use zongzi_webrtc::srtp;
 
 use super::{Egress, Outbox, Seeds, StreamSettings, Tally, Tick};
 use crate::packetize::{Batch, BatchKind};
+use crate::rendition::Rendition;
 use crate::shard::Feed;
 
 const VIDEO: Ssrc = Ssrc(100);
@@ -26,6 +27,8 @@ struct Lab {
     out: Sent,
     video: u64,
     audio: u64,
+    /// Of the pictures that come.
+    rendition: Rendition,
 }
 
 /// What the viewer was sent.
@@ -100,6 +103,7 @@ impl Lab {
             out: Sent::default(),
             video: 0,
             audio: 0,
+            rendition: Rendition::Source,
         }
     }
 
@@ -113,7 +117,8 @@ impl Lab {
         let kind = BatchKind::Video { keyframe };
         let batch = self
             .batch(kind, self.video, &sizes, 90_000)
-            .with_lead(usize::from(keyframe));
+            .with_lead(usize::from(keyframe))
+            .with_rendition(self.rendition);
         self.video += 1;
         let batch = Arc::new(batch);
         self.feed.push(&batch);
@@ -370,7 +375,8 @@ fn pictures_of_a_host_with_b_frames_are_to_be_shown_later_also_when_sent_again()
     let kind = BatchKind::Video { keyframe: false };
     let picture = lab.batch(kind, lab.video, &sizes, 90_000);
     lab.video += 1;
-    lab.feed.push(&Arc::new(picture.with_reordered(true)));
+    lab.feed
+        .push(&Arc::new(picture.with_rendition(Rendition::InOrder)));
     lab.catch_up();
     assert_eq!(delays(&mut lab), [playout_delay(12, 30)]);
     let newest = SeqNo(u16::try_from(30_000 + 10 + 4 * 9 + 1).unwrap());
@@ -451,14 +457,37 @@ fn a_group_is_begun_when_it_is_110_ms_old_also_where_each_picture_is_a_keyframe(
 }
 
 #[test]
-fn reports_come_every_second_while_media_flows() {
+fn where_pictures_begin_to_come_at_another_rate_he_comes_to_live_anew() {
     let mut lab = Lab::at_live();
-    for _ in 0..100 {
+    lab.rendition = Rendition::Reencoded;
+    lab.frame(true, 1);
+    lab.pump();
+    assert!(media(&lab.got(), VIDEO).is_empty(), "there is no way yet");
+    lab.wait(33);
+    for _ in 0..60 {
         lab.live(false);
     }
     let got = lab.got();
-    let counts: Vec<u32> = got
+    continuous(&got);
+    let mut times: Vec<u32> = media(&got, VIDEO)
         .iter()
+        .map(|(header, _)| header.timestamp.0)
+        .collect();
+    times.dedup();
+    let gaps: Vec<u32> = times
+        .windows(2)
+        .map(|pair| pair[1].wrapping_sub(pair[0]) / 90)
+        .collect();
+    assert_eq!(gaps.iter().filter(|gap| **gap < 20).count(), 1, "{gaps:?}");
+    assert!(
+        gaps[..10].iter().all(|gap| (26..=33).contains(gap)),
+        "{gaps:?}"
+    );
+}
+
+/// How many pictures had gone at each report on them.
+fn reported_at(got: &[Got]) -> Vec<u32> {
+    got.iter()
         .filter_map(|got| match got {
             Got::Report {
                 ssrc: VIDEO,
@@ -467,7 +496,38 @@ fn reports_come_every_second_while_media_flows() {
             } => Some(*packets),
             _ => None,
         })
-        .collect();
+        .collect()
+}
+
+#[test]
+fn pictures_that_may_soon_come_at_other_times_are_not_reported_on() {
+    // The picture with which reports begin, where the 61st is of `then`.
+    let begins = |rendition, then| {
+        let mut lab = Lab::new();
+        for number in 0..150 {
+            lab.rendition = if number < 60 { rendition } else { then };
+            lab.live(number % 60 == 0);
+        }
+        reported_at(&lab.got())[0] / 9
+    };
+    let (source, in_order, reencoded) =
+        (Rendition::Source, Rendition::InOrder, Rendition::Reencoded);
+    assert_eq!(begins(source, source), 1);
+    assert_eq!(begins(reencoded, reencoded), 1);
+    assert!((61..=91).contains(&begins(in_order, reencoded)));
+    assert!(
+        (122..=152).contains(&begins(in_order, in_order)),
+        "after 4 s"
+    );
+}
+
+#[test]
+fn reports_come_every_second_while_media_flows() {
+    let mut lab = Lab::at_live();
+    for _ in 0..100 {
+        lab.live(false);
+    }
+    let counts = reported_at(&lab.got());
     let apart: Vec<u32> = counts.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(apart, [31 * 9; 3], "a picture of 9 packets every 33 ms");
 }

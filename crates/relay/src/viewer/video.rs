@@ -6,6 +6,7 @@ use zongzi_webrtc::rtp::SeqNo;
 use zongzi_webrtc::srtp;
 
 use crate::packetize::Batch;
+use crate::rendition::Rendition;
 use crate::shard::Feed;
 use crate::viewer::history::History;
 use crate::viewer::link::{Link, Seen, Share};
@@ -28,6 +29,12 @@ pub(crate) struct Video {
     share: (Option<u64>, Share),
     pace: Pace,
     stamps: Stamps,
+    /// Of the last picture that he was sent, or is about to be.
+    rendition: Option<Rendition>,
+    /// When his first picture went.
+    begun: Option<Instant>,
+    /// He was told the clock of his pictures.
+    reported: bool,
     /// Begins with a doubled first datagram.
     fresh: bool,
     link: Link,
@@ -90,6 +97,9 @@ impl Video {
             share: (None, Share::Whole),
             pace: Pace::new(now, 0, Duration::ZERO, None),
             stamps: Stamps::default(),
+            rendition: None,
+            begun: None,
+            reported: false,
             fresh: true,
             link: Link::new(),
             history: History::new(now),
@@ -104,6 +114,16 @@ impl Video {
 
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
+    }
+
+    /// For a sender report: what his stamps are later than the pictures' own times say, in ticks of 90 kHz. `None`: not
+    /// yet, as another rendition is about to begin that may come later after its own times. A report that does not fit
+    /// those before it bends a browser's line through the newest twenty for as many seconds.
+    pub(crate) fn report_shift(&mut self, now: Instant) -> Option<i32> {
+        let long = |begun: Instant| now.saturating_duration_since(begun) >= REENCODED_WITHIN;
+        let changes = self.rendition == Some(Rendition::InOrder) && !self.begun.is_some_and(long);
+        self.reported |= !changes;
+        self.reported.then(|| self.stamps.shift())
     }
 
     pub(crate) fn stream_mut(&mut self) -> &mut Stream {
@@ -128,7 +148,8 @@ impl Video {
         while let Some((batch, packets)) = self.next(now, feed, round_trip, tally) {
             let newest = feed.end().and_then(|end| feed.video(end - 1));
             let newest = newest.map_or(batch, Arc::as_ref);
-            let current = feed.rtp_time(now).unwrap_or(newest.rtp_time);
+            let said = feed.rtp_time(now).unwrap_or(newest.rtp_time);
+            let current = self.stamps.current(now, said);
             if self.part == 0 {
                 self.rtp_time = self.stamps.next(current, batch, newest);
             }
@@ -270,6 +291,7 @@ impl Video {
                     self.enter(now, keyframe, round_trip);
                 } else if batch.is_keyframe() {
                     self.enter(now, next, round_trip);
+                    self.meet(now, batch, feed);
                 } else if !self.is_his(batch, feed) {
                     tally.groups_skipped += 1;
                     self.skip(now, next, feed, round_trip);
@@ -292,6 +314,17 @@ impl Video {
             self.pace = Pace::slow(now, self.link.still_bitrate());
         } else if before == Share::Still {
             self.pace = Pace::new(now, 0, Duration::ZERO, round_trip);
+        }
+    }
+
+    /// A keyframe is his next picture: where the re-encode begins with it, he comes to live anew.
+    fn meet(&mut self, now: Instant, keyframe: &Batch, feed: &Feed) {
+        let before = self.rendition.replace(keyframe.rendition());
+        let begins = keyframe.rendition() == Rendition::Reencoded
+            && before.is_some_and(|before| before != Rendition::Reencoded);
+        let said = feed.rtp_time(now).unwrap_or(keyframe.rtp_time);
+        if begins && self.stamps.begin_another(now, said, self.reported) {
+            self.pace.hold(keyframe.received + YOUNG);
         }
     }
 
@@ -367,6 +400,8 @@ impl Video {
             self.stream
                 .send_part(srtp, batch, part, self.rtp_time, self.fresh, out);
         self.fresh = false;
+        self.rendition = Some(batch.rendition());
+        self.begun.get_or_insert(now);
         if packets != Packets::Live {
             self.pace.spend(bytes);
         }
@@ -468,6 +503,8 @@ impl Replays {
 /// A group that is younger is not begun yet: everyone's way to live is to be the same (`stamps`), and it needs some
 /// pictures to go.
 const YOUNG: Duration = Duration::from_millis(110);
+/// A re-encode that was started for a viewer plays within 3 s, or there is none.
+const REENCODED_WITHIN: Duration = Duration::from_secs(4);
 /// The first PLI is answered from this on; one that comes earlier crossed the first packets on the way.
 const FIRST_REPLAY_AFTER: Duration = Duration::from_millis(40);
 const REPLAY_APART: Duration = Duration::from_millis(500);

@@ -92,6 +92,11 @@ impl Order {
         self.reorders
     }
 
+    /// It has had B pictures, or begins as a stream that has.
+    pub(super) fn may_reorder(&self) -> bool {
+        self.verdict() != Some(Ok(()))
+    }
+
     /// Presentation time of the first picture that waits for its time.
     pub(super) fn waits_for(&self) -> Option<MediaTime> {
         self.waiting.front().map(|picture| picture.frame.pts)

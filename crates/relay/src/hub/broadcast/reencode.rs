@@ -13,9 +13,9 @@ use zongzi_media::{Codec, Frame, Kind};
 use super::{Broadcast, Output, Picture};
 use crate::groups::Item;
 use crate::hub::event::What;
-use crate::hub::status::{Playing, Rendition};
+use crate::hub::status::Playing;
 use crate::packetize::h264::Packetizer;
-use crate::rendition::{Fate, GiveWay, Rate, VideoMade, Work};
+use crate::rendition::{Fate, GiveWay, Rate, Rendition, VideoMade, Work};
 use crate::shard::FromHub;
 use crate::timeline::STEP_MIN;
 
@@ -254,26 +254,32 @@ impl Broadcast {
         self.say_rendition();
     }
 
+    /// Which video viewers get.
+    pub(super) fn rendition(&self) -> Rendition {
+        if self.video.reencode.plays() {
+            Rendition::Reencoded
+        } else if self.video.order.may_reorder() {
+            Rendition::InOrder
+        } else {
+            Rendition::Source
+        }
+    }
+
     /// Says which video viewers get, when it is another.
     fn say_rendition(&mut self) {
         let Some(Codec::H264(config)) = self.plays(Kind::Video).map(|track| &track.codec) else {
             return;
         };
-        let reencode = &self.video.reencode;
-        let playing = if reencode.plays() {
+        let (rendition, reencode) = (self.rendition(), &self.video.reencode);
+        let playing = if rendition == Rendition::Reencoded {
             Playing {
-                rendition: Rendition::Reencoded,
+                rendition,
                 size: reencode.size,
                 half_rate: reencode.work == Work::HalfRate,
             }
         } else {
-            let reorders = self.video.order.reorders();
             Playing {
-                rendition: if reorders {
-                    Rendition::InOrder
-                } else {
-                    Rendition::Source
-                },
+                rendition,
                 size: size(config),
                 half_rate: false,
             }

@@ -1,8 +1,7 @@
 //! The re-encode and the way to it and back.
 
 use super::*;
-use crate::hub::status::Rendition;
-use crate::rendition::Work;
+use crate::rendition::{Rendition, Work};
 
 /// A stream with a B picture after each P picture, 40 ms apart, a keyframe every 24 pictures.
 struct Reordered {
@@ -72,6 +71,10 @@ fn the_first_viewer_starts_a_re_encode_and_is_switched_at_its_first_keyframe() {
     );
     let keyframe = video[before];
     assert!(keyframe.is_keyframe());
+    let (in_order, reencoded) = video.split_at(before);
+    let of =
+        |batches: &[&Arc<Batch>], rendition| batches.iter().all(|it| it.rendition() == rendition);
+    assert!(of(in_order, Rendition::InOrder) && of(reencoded, Rendition::Reencoded));
     assert!(
         keyframe
             .payload(0)

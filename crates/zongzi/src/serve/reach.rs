@@ -58,6 +58,16 @@ impl Reach {
         }
     }
 
+    /// By which addresses others reach a listener on `listener`, the best first: those that were `given`, or its own, or,
+    /// where it listens on all, one of this machine's.
+    pub(super) fn reached_by(self, given: &[IpAddr], listener: IpAddr) -> Vec<IpAddr> {
+        let own = Some(listener.to_canonical()).filter(|ip| !ip.is_unspecified());
+        match given {
+            [] => own.or_else(|| self.address()).into_iter().collect(),
+            given => given.to_vec(),
+        }
+    }
+
     /// Tells the operator what has to be set for viewers elsewhere.
     pub(super) fn report(self) {
         match self {
@@ -105,6 +115,19 @@ mod tests {
             }
         };
         Reach::of(&ips.iter().map(address).collect::<Vec<_>>(), in_container)
+    }
+
+    #[test]
+    fn a_listener_on_one_address_is_reached_by_no_other() {
+        let ip = |ip: &str| ip.parse::<IpAddr>().unwrap();
+        let (here, nowhere) = (reach(&["192.0.2.7"], false), Reach::Nowhere);
+        for any in ["0.0.0.0", "::"] {
+            assert_eq!(here.reached_by(&[], ip(any)), [ip("192.0.2.7")]);
+            assert!(nowhere.reached_by(&[], ip(any)).is_empty());
+        }
+        assert_eq!(here.reached_by(&[], ip("127.0.0.1")), [ip("127.0.0.1")]);
+        let given = [ip("203.0.113.7")];
+        assert_eq!(here.reached_by(&given, ip("127.0.0.1")), given);
     }
 
     #[test]

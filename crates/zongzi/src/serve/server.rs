@@ -314,13 +314,9 @@ fn traces(settings: &Settings, hub: &Hub) -> anyhow::Result<Option<(Arc<Traces>,
 /// What the API says of where this server is found.
 fn about(settings: &Settings, bound: &Bound) -> anyhow::Result<About> {
     let listening = bound.addresses()?;
-    let addresses = match settings.media.public_ips.as_slice() {
-        [] => Reach::here().address().into_iter().collect(),
-        given => given.to_vec(),
-    };
     Ok(About {
         version: env!("CARGO_PKG_VERSION"),
-        addresses,
+        addresses: Reach::here().reached_by(&settings.media.public_ips, listening.rtmp.ip()),
         rtmp_port: listening.rtmp.port(),
         http_port: listening.http.port(),
     })

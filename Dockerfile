@@ -17,7 +17,7 @@ RUN cargo build --release --locked --package zongzi --bin zongzi \
     && strip target/release/zongzi
 
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --home-dir /data --create-home --shell /usr/sbin/nologin zongzi
+RUN useradd --system --uid 10001 --home-dir /data --create-home --skel /dev/null --shell /usr/sbin/nologin zongzi
 COPY --from=build /src/target/release/zongzi /usr/local/bin/zongzi
 COPY config/zongzi.toml /etc/zongzi/zongzi.toml
 USER 10001

@@ -1,5 +1,6 @@
 //! ffmpeg as the judge.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub(crate) struct Likeness {
     pub(crate) worst: f64,
     pub(crate) mean: f64,
     pub(crate) ssim: f64,
+    /// [`vmaf`], where it was asked for.
+    pub(crate) vmaf: Option<f64>,
 }
 
 /// The same source by another encoder.
@@ -28,20 +31,9 @@ pub(crate) struct Other {
 impl Likeness {
     /// Compares by number: the first with the first.
     pub(crate) fn of(source: &Path, made: &Path) -> anyhow::Result<Self> {
-        let graph = "[0:v]settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b];[a]split[a1][a2];[b]split[b1][b2];\
-                     [a1][b1]psnr=stats_file=-;[a2][b2]ssim=stats_file=-";
-        let mut command = ffmpeg();
-        command.arg("-i").arg(made).arg("-i").arg(source);
-        command.args([
-            "-lavfi",
-            graph,
-            "-fps_mode",
-            "passthrough",
-            "-f",
-            "null",
-            "-",
-        ]);
-        let said = run(&mut command)?.0;
+        let judged =
+            "[a]split[a1][a2];[b]split[b1][b2];[a1][b1]psnr=stats_file=-;[a2][b2]ssim=stats_file=-";
+        let said = side_by_side(ffmpeg(), source, made, judged)?.0;
         let values = |name: &str| {
             let words = said.split_whitespace();
             let numbers = words.filter_map(|word| word.strip_prefix(name)?.parse::<f64>().ok());
@@ -58,8 +50,42 @@ impl Likeness {
             worst: psnr.iter().copied().fold(f64::INFINITY, f64::min),
             mean: mean(&psnr),
             ssim: mean(&ssim),
+            vmaf: None,
         })
     }
+}
+
+/// How like the source it looks to people, from 0 to 100; `None` without an ffmpeg that can tell. Debian's comes without
+/// libvmaf, the newer one that the whole-system tests install has it.
+pub(crate) fn vmaf(source: &Path, made: &Path) -> anyhow::Result<Option<f64>> {
+    let Ok(command) = std::fs::canonicalize(NEW_FFMPEG).map(ffmpeg_of) else {
+        return Ok(None);
+    };
+    let said = side_by_side(command, source, made, "[a][b]libvmaf=n_threads=2")?.1;
+    let score = said.rsplit_once("VMAF score:").map(|(_, score)| score);
+    let score = score.and_then(|score| score.split_whitespace().next()?.parse().ok());
+    Ok(Some(score.context("ffmpeg tells no VMAF")?))
+}
+
+/// Gives the pictures of `made` and `source`, by their numbers, to the filters as `[a]` and `[b]`.
+fn side_by_side(
+    mut ffmpeg: Command,
+    source: &Path,
+    made: &Path,
+    filters: &str,
+) -> anyhow::Result<(String, String)> {
+    let graph = format!("[0:v]settb=1/1000,setpts=N[a];[1:v]settb=1/1000,setpts=N[b];{filters}");
+    ffmpeg.arg("-i").arg(made).arg("-i").arg(source);
+    ffmpeg.args([
+        "-lavfi",
+        &graph,
+        "-fps_mode",
+        "passthrough",
+        "-f",
+        "null",
+        "-",
+    ]);
+    run(&mut ffmpeg)
 }
 
 /// A hash of each picture as it is shown.
@@ -120,15 +146,23 @@ pub(crate) fn x264(source: &Path, made: &Path, kilobits: f64) -> anyhow::Result<
         rest.split('s').next()?.parse::<f64>().ok()
     };
     let cpu = time("utime=").context("ffmpeg tells no time")? + time("stime=").unwrap_or(0.0);
+    let vmaf = vmaf(source, &made)?;
     Ok(Other {
-        like: Likeness::of(source, &made)?,
+        like: Likeness {
+            vmaf,
+            ..Likeness::of(source, &made)?
+        },
         bytes: std::fs::metadata(&made)?.len(),
         cpu: Duration::from_secs_f64(cpu),
     })
 }
 
 fn ffmpeg() -> Command {
-    let mut command = Command::new("ffmpeg");
+    ffmpeg_of("ffmpeg")
+}
+
+fn ffmpeg_of(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
     command.args(["-hide_banner", "-nostdin", "-loglevel", "info", "-nostats"]);
     command
 }
@@ -143,3 +177,5 @@ fn run(command: &mut Command) -> anyhow::Result<(String, String)> {
 }
 
 const PSNR_MAX: f64 = 100.0;
+/// `script/test --set-up` makes it.
+const NEW_FFMPEG: &str = "tests/.cache/ffmpeg-new";

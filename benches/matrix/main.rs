@@ -113,7 +113,10 @@ fn judge(file: &std::path::Path, made: &std::path::Path, beside: bool) -> anyhow
         times.len()
     );
     std::fs::write(made, &reencoded.stream)?;
-    let like = Likeness::of(file, made).context("the re-encode")?;
+    let mut like = Likeness::of(file, made).context("the re-encode")?;
+    if beside {
+        like.vmaf = compare::vmaf(file, made)?;
+    }
     ensure!(
         like.pictures == all,
         "ffmpeg decodes {} of {all}",
@@ -152,16 +155,23 @@ fn judge(file: &std::path::Path, made: &std::path::Path, beside: bool) -> anyhow
     if beside {
         let other = compare::x264(file, made, kilobits)?;
         line.push_str(&format!(
-            " | SSIM {:.4} PSNR {:.2} | x264 veryfast: SSIM {:.4} PSNR {:.2}, {:.0} kb/s, CPU {:.2} ms",
+            " | SSIM {:.4} PSNR {:.2}{} | x264 veryfast: SSIM {:.4} PSNR {:.2}{}, {:.0} kb/s, CPU {:.2} ms",
             like.ssim,
             like.mean,
+            vmaf(&like),
             other.like.ssim,
             other.like.mean,
+            vmaf(&other.like),
             other.bytes as f64 / 125.0 / seconds.max(0.1),
             other.cpu.as_secs_f64() * 1_000.0 / all as f64,
         ));
     }
     Ok(line)
+}
+
+fn vmaf(like: &Likeness) -> String {
+    like.vmaf
+        .map_or_else(String::new, |score| format!(" VMAF {score:.1}"))
 }
 
 #[expect(clippy::print_stdout, reason = "this is what it is for")]

@@ -271,18 +271,14 @@ impl Broadcast {
             return;
         };
         let (rendition, reencode) = (self.rendition(), &self.video.reencode);
-        let playing = if rendition == Rendition::Reencoded {
-            Playing {
-                rendition,
-                size: reencode.size,
-                half_rate: reencode.work == Work::HalfRate,
-            }
-        } else {
-            Playing {
-                rendition,
-                size: size(config),
-                half_rate: false,
-            }
+        let (size, half_rate) = match rendition {
+            Rendition::Reencoded => (reencode.size, reencode.work == Work::HalfRate),
+            Rendition::Source | Rendition::InOrder => (size(config), false),
+        };
+        let playing = Playing {
+            rendition,
+            size,
+            half_rate,
         };
         if self.video.playing != Some(playing) {
             self.video.playing = Some(playing);

@@ -18,6 +18,8 @@ struct Show {
     now: Instant,
     /// How much later than the last one a picture of that moment would be, in milliseconds.
     off: i32,
+    /// Of the pictures that come.
+    rendition: Rendition,
 }
 
 impl Show {
@@ -30,6 +32,7 @@ impl Show {
             next: 0,
             now: start,
             off: 0,
+            rendition: Rendition::Source,
         }
     }
 
@@ -51,7 +54,8 @@ impl Show {
             came,
             Box::default(),
             Box::default(),
-        );
+        )
+        .with_rendition(self.rendition);
         self.dejitter.push(&Arc::new(batch));
         self.next += 1;
         self.let_go(came);
@@ -185,4 +189,19 @@ fn few_wait_at_once_however_fast_they_come() {
     show.let_go_until(now + HELD_MAX);
     assert_eq!(show.went.len(), 120);
     assert!(show.dejitter.take().is_empty());
+}
+
+#[test]
+fn the_re_encode_comes_later_by_a_clock_of_its_own() {
+    for (rendition, begins_anew) in [(Rendition::InOrder, false), (Rendition::Reencoded, true)] {
+        let mut show = Show::new();
+        show.rendition = Rendition::InOrder;
+        show.pictures(60, |_| 0);
+        show.rendition = rendition;
+        show.picture(130);
+        let weight = show.dejitter.clock.weight();
+        assert_eq!(weight == 1, begins_anew, "{rendition:?}: {weight}");
+        show.pictures(10, |_| 130);
+        assert_eq!(show.dejitter.clock.weight() == 11, begins_anew);
+    }
 }

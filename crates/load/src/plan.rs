@@ -107,6 +107,13 @@ settings! {
     max_floor_ratio: f64 = f64::INFINITY;
     /// Fail when a viewer costs more of the server's memory, in KiB
     max_memory_kib: f64 = f64::INFINITY;
+    /// Fail when the server's memory in the last minute of watching is so many MiB above that in the second minute; the
+    /// run must last 4 minutes or more
+    max_memory_growth_mib: f64 = f64::INFINITY;
+    /// The same for its open descriptors
+    max_descriptor_growth: f64 = f64::INFINITY;
+    /// The same for its threads
+    max_thread_growth: f64 = f64::INFINITY;
     /// Fail when a join takes more of the server's CPU, in milliseconds
     max_join_cpu_ms: f64 = f64::INFINITY;
     /// Fail when half of the viewers wait longer for their first keyframe, in milliseconds

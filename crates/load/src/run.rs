@@ -1,7 +1,9 @@
 //! The course of a run: base, joining, steady, crowd, leaving, floor.
 
+mod drift;
 mod rounds;
 
+pub(crate) use drift::{Drift, Held};
 pub(crate) use rounds::QuietPoint;
 
 use std::collections::BTreeMap;
@@ -80,6 +82,7 @@ pub(crate) struct Findings {
     pub(crate) rounds: u64,
     pub(crate) live_most: usize,
     pub(crate) quiet_points: Vec<QuietPoint>,
+    pub(crate) drift: Drift,
     pub(crate) shape: Shape,
 }
 
@@ -129,6 +132,7 @@ pub(crate) async fn viewers(plan: &Plan, target: &Target, logs: Vec<Arc<Log>>) -
         marks: BTreeMap::new(),
         live_most: 0,
         quiet_points: Vec::new(),
+        drift: Drift::default(),
     };
     course.go(threads).await
 }
@@ -143,6 +147,7 @@ struct Course {
     marks: BTreeMap<Phase, (Mark, Mark)>,
     live_most: usize,
     quiet_points: Vec<QuietPoint>,
+    drift: Drift,
 }
 
 impl Course {
@@ -166,6 +171,7 @@ impl Course {
         self.end(Phase::Joining, joining);
 
         let steady = self.begin(Phase::Steady);
+        self.drift.begin(steady.at);
         let churn = self.start_churn();
         self.rounds(&mut seats).await;
         let before_crowd = plan.seconds / if plan.crowd > 0 { 3.0 } else { 1.0 };
@@ -174,6 +180,7 @@ impl Course {
             self.vanish(&mut seats).await;
         }
         self.watch(seconds(before_crowd / 2.0), "watching").await;
+        self.drift.end();
         self.end(Phase::Steady, steady);
 
         if plan.crowd > 0 {
@@ -235,6 +242,7 @@ impl Course {
             rounds,
             live_most: self.live_most,
             quiet_points: self.quiet_points,
+            drift: self.drift,
             shape,
         })
     }
@@ -368,6 +376,9 @@ impl Course {
     }
 
     fn progress(&mut self, word: &str) {
+        let pid = self.pid;
+        let usage = || Usage::of(pid?).ok();
+        self.drift.look(Instant::now(), usage);
         let snapshots = self.snapshots();
         let live = snapshots.iter().map(|each| each.live).sum();
         self.live_most = self.live_most.max(live);

@@ -8,8 +8,7 @@ use crate::engine::Phase;
 use crate::floor;
 use crate::host;
 use crate::plan::Plan;
-use crate::run::{Findings, Mark, QuietPoint};
-use crate::server::Usage;
+use crate::run::{Findings, Held, Mark, QuietPoint};
 use crate::viewer::Outcome;
 use crate::viewer::record::{Hole, Kind};
 
@@ -160,6 +159,10 @@ pub(crate) struct Server {
     pub(crate) memory_mib_end: f64,
     pub(crate) descriptors: [usize; 2],
     pub(crate) threads: [usize; 2],
+    /// In the second minute while all watch, and in the last.
+    pub(crate) growth: Option<[Held; 2]>,
+    /// All that was seen of it, every ten seconds.
+    pub(crate) held: Vec<Held>,
     /// Cores that each of its threads took in the steady phase, the busiest first.
     pub(crate) cores_by_thread: Vec<(String, f64)>,
 }
@@ -400,11 +403,13 @@ fn server(plan: &Plan, findings: &Findings) -> Option<Server> {
         cpu_ms_per_viewer_second: ratio(cpu, steady.viewer_seconds),
         cpu_ns_per_packet: ratio(cpu * 1e6, float(steady.packets)),
         cores: cpu / 1000.0 / wall,
-        memory_mib_start: mebibytes(first),
-        memory_mib_steady: mebibytes(end),
-        memory_mib_end: mebibytes(last),
+        memory_mib_start: first.memory_mib(),
+        memory_mib_steady: end.memory_mib(),
+        memory_mib_end: last.memory_mib(),
         descriptors: [first.descriptors, last.descriptors],
         threads: [first.threads, last.threads],
+        growth: findings.drift.ends(),
+        held: findings.drift.held().to_vec(),
         cores_by_thread: by_thread(steady_begin, steady_end, wall),
         ..Server::default()
     };
@@ -480,10 +485,6 @@ fn seconds(begin: &Mark, end: &Mark) -> f64 {
         .saturating_duration_since(begin.at)
         .as_secs_f64()
         .max(0.001)
-}
-
-fn mebibytes(usage: Usage) -> f64 {
-    float(usage.memory) / (1024.0 * 1024.0)
 }
 
 fn ms(span: Duration) -> f64 {

@@ -236,6 +236,20 @@ fn server(summary: &Summary, rows: &mut Rows) {
             server.descriptors[0], server.descriptors[1], server.threads[0], server.threads[1]
         ),
     );
+    if let Some([early, late]) = server.growth {
+        rows.row(
+            "  second minute to last",
+            format!(
+                "{:.1} -> {:.1} MiB, {} -> {} descriptors, {} -> {} threads",
+                early.memory_mib,
+                late.memory_mib,
+                early.descriptors,
+                late.descriptors,
+                early.threads,
+                late.threads
+            ),
+        );
+    }
 }
 
 fn floor(summary: &Summary, rows: &mut Rows) {

@@ -1,4 +1,5 @@
 use super::Summary;
+use crate::run::Held;
 
 /// What is not as the plan's thresholds want it: a line each, empty when all is well.
 ///
@@ -75,6 +76,26 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
         memory,
         plan.max_memory_kib,
         "KiB",
+    );
+    let growth = server.and_then(|server| server.growth);
+    let grown = |of: fn(&Held) -> f64| growth.map(|[early, late]| of(&late) - of(&early));
+    at_most(
+        "server memory, from the second minute to the last",
+        grown(|held| held.memory_mib),
+        plan.max_memory_growth_mib,
+        "MiB more",
+    );
+    at_most(
+        "server descriptors, from the second minute to the last",
+        grown(|held| held.descriptors),
+        plan.max_descriptor_growth,
+        "more",
+    );
+    at_most(
+        "server threads, from the second minute to the last",
+        grown(|held| held.threads),
+        plan.max_thread_growth,
+        "more",
     );
     let join = server.and_then(|server| server.cpu_ms_per_join);
     at_most("server CPU per join", join, plan.max_join_cpu_ms, "ms");

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::account::frames::Whole;
 use crate::account::matching::Matcher;
 use crate::account::sequence::Arrival;
-use crate::account::{Assembler, Delays, Sequence};
+use crate::account::{Assembler, Delays, Sequence, Sound};
 use crate::clock::Stamp;
 use crate::host::log::{FRAMES_MAX, Log, Sent};
 use crate::rtp::Header;
@@ -14,8 +14,6 @@ use crate::whep::Answer;
 
 /// Frames that the host sent this shortly before a viewer left may still have been on their way to him.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
-/// Samples of an Opus packet of 20 ms at its clock rate.
-const OPUS_TICKS: u32 = 960;
 
 /// What a viewer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -136,14 +134,12 @@ pub(crate) struct Record {
     pub(crate) corrupt: u64,
     /// Frames compared byte for byte and found equal.
     pub(crate) verified: u64,
-    /// Audio timestamps that jump where sequence numbers don't.
-    pub(crate) audio_jumps: u64,
+    pub(crate) sound: Sound,
     pub(crate) sender_reports: u64,
     /// Datagrams that could not be authenticated or understood.
     pub(crate) refused: u64,
     pub(crate) longest_gap: Duration,
     last_frame: Option<Stamp>,
-    audio_last: Option<(u64, u32)>,
 }
 
 impl Record {
@@ -174,12 +170,11 @@ impl Record {
             matcher: Matcher::default(),
             corrupt: 0,
             verified: 0,
-            audio_jumps: 0,
+            sound: Sound::default(),
             sender_reports: 0,
             refused: 0,
             longest_gap: Duration::ZERO,
             last_frame: None,
-            audio_last: None,
         }
     }
 
@@ -208,7 +203,7 @@ impl Record {
             return None;
         };
         if Some(header.payload_type) == answer.audio {
-            self.audio_step(number, header.timestamp);
+            self.sound.packet(number, header.timestamp);
             return None;
         }
         let whole = self
@@ -267,7 +262,7 @@ impl Record {
             duplicates: self.video.duplicates + self.audio.duplicates,
             audio_packets: self.audio.packets,
             audio_lost: self.audio.lost(),
-            audio_jumps: self.audio_jumps,
+            audio_jumps: self.sound.jumps(),
             frames_expected: self.matcher.expected(last),
             frames_lost: self.matcher.lost(last),
             first_hole: self.matcher.first.zip(self.matcher.first_hole).map(
@@ -288,16 +283,6 @@ impl Record {
             profile: self.profile.map(|profile| profile.to_string()),
             error,
         }
-    }
-
-    fn audio_step(&mut self, number: u64, rtp_time: u32) {
-        if let Some((last, time)) = self.audio_last
-            && number == last + 1
-            && rtp_time.wrapping_sub(time) != OPUS_TICKS
-        {
-            self.audio_jumps += 1;
-        }
-        self.audio_last = Some((number, rtp_time));
     }
 }
 

@@ -207,6 +207,9 @@ pub struct Shard {
     pub viewers: u64,
     /// Time in which it did not sleep.
     pub busy: Duration,
+    /// Bits a second of viewers that it could carry, as far as its time tells; 0 while it has so much left that nobody
+    /// can tell.
+    pub capacity: u64,
     /// DTLS datagrams that wait for their turn.
     pub handshakes_waiting: u64,
 }

@@ -1,16 +1,28 @@
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How much a shard could carry, by how much of its time it takes to carry what it does.
 ///
-/// Only live sending counts: handshakes and backlogs have a budget of their own and wait while there is live media.
+/// What counts is what grows with those who watch: live media and their reports. Handshakes and backlogs have a budget of
+/// their own and wait while there is live media.
 #[derive(Debug)]
 pub(super) struct Capacity {
     since: Instant,
     spent: Duration,
-    /// Spans that still count as full, this one included.
-    late_spans: u32,
-    busy_spans: u32,
+    late: bool,
     /// Bits a second that were carried when the span began.
+    carried: u64,
+    before: Option<Span>,
+    /// What the last spans told, at most [`SPANS_MAX`].
+    told: VecDeque<Option<u64>>,
+}
+
+/// One span that is over.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    /// Thousandths of it that were spent.
+    busy: u128,
+    /// Bits a second that were carried, on average: viewers may have come all the while.
     carried: u64,
 }
 
@@ -19,20 +31,21 @@ impl Capacity {
         Self {
             since: now,
             spent: Duration::ZERO,
-            late_spans: 0,
-            busy_spans: 0,
+            late: false,
             carried: 0,
+            before: None,
+            told: VecDeque::with_capacity(SPANS_MAX),
         }
     }
 
-    /// Live media was sent, which took so long.
+    /// Serving those who watch took so long.
     pub(super) fn note(&mut self, spent: Duration) {
         self.spent += spent;
     }
 
     /// Live media came to its turn so late that it was not sent.
     pub(super) fn late(&mut self) {
-        self.late_spans = LATE_SPANS;
+        self.late = true;
     }
 
     /// Whether it is time to [`Capacity::close`] the span.
@@ -40,41 +53,55 @@ impl Capacity {
         now.saturating_duration_since(self.since) >= SPAN
     }
 
-    /// Ends a span in which viewers of `carried` bits a second were served. Returns the bits a second that could be;
-    /// `None` while the shard has so much time left that nobody can tell.
+    /// Ends a span in which viewers of `carried` bits a second were served. Returns the bits a second that could be, by the
+    /// worst of the last spans: a machine has its moments, and a shard that fell behind has time while its viewers wait
+    /// for a keyframe. `None` while the shard has so much time left that nobody can tell.
     pub(super) fn close(&mut self, now: Instant, carried: u64) -> Option<u64> {
         let span = now.saturating_duration_since(self.since);
         let busy = self.spent.as_millis() * 1_000 / span.as_millis().max(1);
-        let late = self.late_spans > 0;
-        let busy = if late { 1_000 } else { busy.min(1_000) };
-        // Viewers may have come all the while.
-        let mean = self.carried.midpoint(carried);
+        let span = Span {
+            busy: busy.min(1_000),
+            carried: self.carried.midpoint(carried),
+        };
+        let before = self.before.replace(span);
+        let told = if self.late {
+            could_carry(span.carried, 1_000)
+        } else {
+            before.and_then(|before| together(before, span))
+        };
         self.since = now;
         self.spent = Duration::ZERO;
-        self.late_spans = self.late_spans.saturating_sub(1);
+        self.late = false;
         self.carried = carried;
-        if busy < TELLING {
-            self.busy_spans = 0;
-            return None;
+        if self.told.len() >= SPANS_MAX {
+            self.told.pop_front();
         }
-        self.busy_spans = self.busy_spans.saturating_add(1);
-        // One span may be busy because the whole machine stood still.
-        if self.busy_spans < SPANS_MIN {
-            return None;
-        }
-        u64::try_from(u128::from(mean) * FULL / busy).ok()
+        self.told.push_back(told);
+        self.told.iter().flatten().min().copied()
     }
 }
 
-/// Long enough for a keyframe and the pictures after it to make an average.
-const SPAN: Duration = Duration::from_secs(2);
+/// Two spans tell more than one: one may have a keyframe and the other none, or the whole machine stood still in one.
+fn together(before: Span, span: Span) -> Option<u64> {
+    if before.busy.min(span.busy) < TELLING {
+        return None;
+    }
+    let carried = before.carried.midpoint(span.carried);
+    could_carry(carried, before.busy.midpoint(span.busy))
+}
+
+fn could_carry(carried: u64, busy: u128) -> Option<u64> {
+    u64::try_from(u128::from(carried) * FULL / busy).ok()
+}
+
+/// A crowd of hundreds a second is in before two of these are over.
+const SPAN: Duration = Duration::from_secs(1);
+/// What was told is forgotten after so many.
+const SPANS_MAX: usize = 10;
 /// Thousandths of a shard's time from which on one can tell from them what more it could do.
-const TELLING: u128 = 400;
+const TELLING: u128 = 250;
 /// Thousandths of its time that may be filled: what is left is for keyframes, joins, and what else the machine does.
 const FULL: u128 = 850;
-/// For so long a shard that was late counts as full. Viewers wait for the next keyframe then, and it has time.
-const LATE_SPANS: u32 = 5;
-const SPANS_MIN: u32 = 2;
 
 #[cfg(test)]
 mod tests {
@@ -100,50 +127,81 @@ mod tests {
             .collect()
     }
 
+    /// A shard that carries so much from now on.
+    fn carrying(start: Instant, carried: u64) -> Capacity {
+        let mut capacity = Capacity::new(start - SPAN);
+        assert_eq!(capacity.close(start, carried), None);
+        capacity
+    }
+
     #[test]
     fn what_could_be_carried_follows_from_the_time_that_is_left() {
         let start = Instant::now();
-        let mut capacity = Capacity::new(start);
-        let told = spans(&mut capacity, start, &[500, 500, 850, 1_000], 5_000_000_000);
+        let mut capacity = carrying(start, 5_000_000_000);
+        let told = spans(
+            &mut capacity,
+            start,
+            &[500, 500, 850, 850, 1_000, 1_000],
+            5_000_000_000,
+        );
         let expected = [
             None,
             Some(8_500_000_000),
+            Some(6_296_296_296),
             Some(5_000_000_000),
+            Some(4_594_594_594),
             Some(4_250_000_000),
         ];
         assert_eq!(told, expected);
     }
 
     #[test]
+    fn a_second_with_a_keyframe_and_one_without_tell_the_same_in_either_order() {
+        let start = Instant::now();
+        let mut capacity = carrying(start, 1_000);
+        let told = spans(&mut capacity, start, &[300, 500, 300, 500], 1_000);
+        assert_eq!(told, [None, Some(2_125), Some(2_125), Some(2_125)]);
+    }
+
+    #[test]
     fn viewers_who_come_meanwhile_do_not_make_the_others_look_cheap() {
         let start = Instant::now();
-        let mut capacity = Capacity::new(start);
-        spans(&mut capacity, start, &[500], 1_000);
-        let told = spans(&mut capacity, start + SPAN, &[500], 3_000);
-        assert_eq!(told, [Some(3_400)]);
+        let mut capacity = carrying(start, 0);
+        // From none to a thousand, on to three.
+        assert_eq!(spans(&mut capacity, start, &[250], 1_000), [None]);
+        let told = spans(&mut capacity, start + SPAN, &[1_000], 3_000);
+        assert_eq!(told, [Some(1_700)]);
     }
 
     #[test]
     fn a_shard_with_time_left_or_busy_only_once_tells_nothing() {
         let start = Instant::now();
-        let mut capacity = Capacity::new(start);
-        let told = spans(&mut capacity, start, &[300, 900, 300, 900, 390], 1_000_000);
+        let mut capacity = carrying(start, 1_000_000);
+        let told = spans(&mut capacity, start, &[200, 900, 200, 900, 240], 1_000_000);
         assert_eq!(told, [None; 5]);
+    }
+
+    #[test]
+    fn the_worst_of_the_last_ten_spans_counts_and_is_forgotten_after_them() {
+        let start = Instant::now();
+        let mut capacity = carrying(start, 1_000);
+        // The machine has less time for a while; then half of the viewers wait, and the shard has nothing to do.
+        let busy = [500, 500, 850, 850, 500, 100, 100];
+        let told = spans(&mut capacity, start, &busy, 1_000);
+        let (plenty, some, few) = (Some(1_700), Some(1_259), Some(1_000));
+        assert_eq!(told, [None, plenty, some, few, few, few, few]);
+        let told = spans(&mut capacity, start + SPAN * 7, &[100; 8], 1_000);
+        assert_eq!(told[..6], [few; 6]);
+        assert_eq!(told[6..], [some, None]);
     }
 
     #[test]
     fn a_shard_that_was_late_takes_nobody_for_a_while_although_it_sends_little() {
         let start = Instant::now();
-        let mut capacity = Capacity::new(start);
-        assert_eq!(spans(&mut capacity, start, &[500], 1_000), [None]);
+        let mut capacity = carrying(start, 1_000);
         capacity.late();
-        let told = spans(
-            &mut capacity,
-            start + SPAN,
-            &[500, 300, 300, 500, 500, 500],
-            1_000,
-        );
-        let full = Some(850);
-        assert_eq!(told, [full, full, full, full, full, Some(1_700)]);
+        let told = spans(&mut capacity, start, &[100; 11], 1_000);
+        assert_eq!(told[..10], [Some(850); 10]);
+        assert_eq!(told[10], None);
     }
 }

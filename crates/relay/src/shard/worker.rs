@@ -132,7 +132,7 @@ impl Worker {
     pub(super) fn run(mut self) {
         while !self.over {
             let began = Instant::now();
-            let more = self.turn();
+            let more = self.turn(began);
             self.counters.times.turn.observe(began.elapsed());
             if !more {
                 let timeout = self.timeout();
@@ -150,13 +150,14 @@ impl Worker {
     }
 
     /// One turn: live media, requests, datagrams, handshakes, timers. Returns whether there is more at once.
-    fn turn(&mut self) -> bool {
+    fn turn(&mut self, began: Instant) -> bool {
         let mut more = self.take_live();
         self.let_go();
         self.sender.flush();
         self.note_delay();
         more |= self.take_control();
         more |= self.take_datagrams();
+        self.capacity.note(began.elapsed());
         more |= self.take_handshakes();
         self.catch_up();
         self.look_at_connecting();

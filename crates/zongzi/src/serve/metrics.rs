@@ -252,6 +252,7 @@ fn each(shard: &ShardCounters) -> metrics::Shard {
     metrics::Shard {
         viewers: read(&shard.viewers_opened).saturating_sub(closed),
         busy: shard.times.turn.sum(),
+        capacity: read(&shard.capacity),
         handshakes_waiting: read(&shard.handshakes_waiting),
     }
 }

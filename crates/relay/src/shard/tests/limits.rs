@@ -62,7 +62,7 @@ fn shards_that_have_no_time_for_more_take_no_more() {
     let create = |capacities: [u64; 2]| {
         let (_, offer, _) = Player::offer();
         let audience = &house.stage.audience;
-        // The shards say it anew every other second.
+        // The shards say it anew every second.
         for (shard, capacity) in house.shards.counters().iter().zip(capacities) {
             shard.capacity.store(capacity, Ordering::Relaxed);
         }

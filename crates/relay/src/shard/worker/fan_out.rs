@@ -257,11 +257,9 @@ impl Worker {
         for key in broken {
             self.panicked(key);
         }
-        let spent = self.clock.now().at.saturating_duration_since(now.at);
-        self.capacity.note(spent);
     }
 
-    /// Says what this shard could carry, every other second.
+    /// Says what this shard could carry, every second.
     pub(super) fn weigh(&mut self, now: Instant) {
         if !self.capacity.is_due(now) {
             return;

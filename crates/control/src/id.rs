@@ -2,6 +2,55 @@
 
 use crate::random;
 
+/// Makes the type of the names of one kind of thing, and of the error for a text that is none.
+macro_rules! names {
+    ($(#[$about:meta])* $name:ident: $start:literal, else $error:ident: $says:literal) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(String);
+
+        #[doc = concat!("The text is not [`", stringify!($name), "`].")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error($says)]
+        pub struct $error;
+
+        impl $name {
+            const START: &'static str = $start;
+
+            pub(crate) fn new(bytes: [u8; $crate::id::RANDOM_BYTES]) -> Self {
+                Self($crate::id::of(Self::START, bytes))
+            }
+
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $error;
+
+            fn from_str(text: &str) -> Result<Self, $error> {
+                let good = $crate::id::is_one(text, Self::START);
+                good.then(|| Self(text.to_owned())).ok_or($error)
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+    };
+}
+pub(crate) use names;
+
 /// A new one that begins with `start`, such as `key_`.
 pub(crate) fn random(start: &str) -> String {
     of(start, random::bytes())

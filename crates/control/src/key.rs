@@ -1,7 +1,6 @@
 use std::fmt;
-use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 use zongzi_media::ChannelName;
@@ -42,47 +41,9 @@ impl fmt::Debug for StreamKey {
     }
 }
 
-/// A key's public name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(String);
-
-/// The text is not a [`KeyId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a key's id begins with key_, as `zongzi key list` shows it")]
-pub struct InvalidKeyId;
-
-impl KeyId {
-    const START: &'static str = "key_";
-
-    pub(crate) fn new(bytes: [u8; id::RANDOM_BYTES]) -> Self {
-        Self(id::of(Self::START, bytes))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for KeyId {
-    type Err = InvalidKeyId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
-        let good = id::is_one(text, Self::START);
-        good.then(|| Self(text.to_owned())).ok_or(InvalidKeyId)
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for KeyId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
+id::names! {
+    /// A key's public name.
+    KeyId: "key_", else InvalidKeyId: "a key's id begins with key_, as `zongzi key list` shows it"
 }
 
 /// A stream key as the store holds it: everything but the secret.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 
@@ -64,47 +64,9 @@ impl fmt::Display for Scope {
     }
 }
 
-/// A token's public name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Id(String);
-
-/// The text is not an [`Id`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a token's id begins with tok_, as `zongzi admin-token list` shows it")]
-pub struct InvalidId;
-
-impl Id {
-    const START: &'static str = "tok_";
-
-    pub(crate) fn new(bytes: [u8; id::RANDOM_BYTES]) -> Self {
-        Self(id::of(Self::START, bytes))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Id {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let good = id::is_one(text, Self::START);
-        good.then(|| Self(text.to_owned())).ok_or(InvalidId)
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for Id {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
+id::names! {
+    /// A token's public name.
+    Id: "tok_", else InvalidId: "a token's id begins with tok_, as `zongzi admin-token list` shows it"
 }
 
 /// A token as the store holds it: everything but the secret.

@@ -1,7 +1,4 @@
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use utoipa::ToSchema;
 use zongzi_http::Timestamp;
 
@@ -9,47 +6,9 @@ use super::{SigningKey, Url};
 use crate::events::Kind;
 use crate::{Once, Text, id};
 
-/// A hook's public name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct HookId(String);
-
-/// The text is not a [`HookId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a hook's id begins with hook_, as `zongzi hook list` shows it")]
-pub struct InvalidHookId;
-
-impl HookId {
-    const START: &'static str = "hook_";
-
-    pub(crate) fn new(bytes: [u8; id::RANDOM_BYTES]) -> Self {
-        Self(id::of(Self::START, bytes))
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for HookId {
-    type Err = InvalidHookId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidHookId> {
-        let good = id::is_one(text, Self::START);
-        good.then(|| Self(text.to_owned())).ok_or(InvalidHookId)
-    }
-}
-
-impl fmt::Display for HookId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Serialize for HookId {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
+id::names! {
+    /// A hook's public name.
+    HookId: "hook_", else InvalidHookId: "a hook's id begins with hook_, as `zongzi hook list` shows it"
 }
 
 /// An endpoint that is told of events.

@@ -102,6 +102,8 @@ pub(crate) struct Media {
     pub(crate) frames_of_no_host: u64,
     pub(crate) viewers_without_host_frame: u64,
     pub(crate) refused_datagrams: u64,
+    /// RTP packets of light viewers that came before their keys: a browser drops them.
+    pub(crate) packets_before_keys: u64,
     pub(crate) sender_reports: u64,
     pub(crate) bits_per_second: f64,
     pub(crate) packets_per_viewer_second: f64,
@@ -333,6 +335,7 @@ fn media(findings: &Findings) -> Media {
         media.frames_verified += outcome.verified;
         media.frames_corrupt += outcome.corrupt;
         media.refused_datagrams += outcome.refused;
+        media.packets_before_keys += outcome.before_keys;
         media.sender_reports += outcome.sender_reports;
     }
     media.loss_percent = share(media.frames_lost, media.frames_expected) * 100.0;

@@ -135,12 +135,13 @@ fn media(summary: &Summary, rows: &mut Rows) {
     rows.row(
         "frames compared",
         format!(
-            "{} equal, {} not; {} smeared (their reference never came), {} of no host, {} datagrams refused",
+            "{} equal, {} not; {} smeared (their reference never came), {} of no host, {} datagrams refused, {} packets before the keys",
             media.frames_verified,
             media.frames_corrupt,
             media.frames_unreferenced,
             media.frames_of_no_host,
-            media.refused_datagrams
+            media.refused_datagrams,
+            media.packets_before_keys
         ),
     );
     if media.viewers_without_host_frame > 0 {

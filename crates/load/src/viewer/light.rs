@@ -149,9 +149,11 @@ impl Light {
 }
 
 impl Core {
-    /// Whether frames are still decrypted to find out which they are.
+    /// Whether frames are still decrypted to find out which they are. A viewer whose first keyframe came before his keys
+    /// waits for the next.
     fn is_seeking(&self) -> bool {
-        !self.record.matcher.is_aligned() && self.tries < TRIES_MAX
+        let known = self.record.matcher.is_aligned() && self.record.first_keyframe.is_some();
+        !known && self.tries < TRIES_MAX
     }
 
     fn datagram(
@@ -204,6 +206,9 @@ impl Core {
             self.record.refused += 1;
             return;
         };
+        if self.session.is_none() {
+            self.record.before_keys += 1;
+        }
         let is_video = Some(header.payload_type) == self.answer.video;
         if is_video || Some(header.payload_type) == self.answer.audio {
             self.streams[usize::from(!is_video)].ssrc = Some(header.ssrc);
@@ -272,7 +277,7 @@ impl Core {
         {
             self.record.verified += 1;
             self.tries = 0;
-            if self.record.matcher.is_aligned() {
+            if !self.is_seeking() {
                 self.stash = Vec::new();
             }
         }

@@ -138,6 +138,8 @@ pub(crate) struct Record {
     pub(crate) sender_reports: u64,
     /// Datagrams that could not be authenticated or understood.
     pub(crate) refused: u64,
+    /// RTP packets that came before the keys: a browser drops them.
+    pub(crate) before_keys: u64,
     pub(crate) longest_gap: Duration,
     last_frame: Option<Stamp>,
 }
@@ -173,6 +175,7 @@ impl Record {
             sound: Sound::default(),
             sender_reports: 0,
             refused: 0,
+            before_keys: 0,
             longest_gap: Duration::ZERO,
             last_frame: None,
         }
@@ -279,6 +282,7 @@ impl Record {
             verified: self.verified,
             sender_reports: self.sender_reports,
             refused: self.refused,
+            before_keys: self.before_keys,
             longest_gap: self.longest_gap,
             profile: self.profile.map(|profile| profile.to_string()),
             error,
@@ -323,6 +327,8 @@ pub(crate) struct Outcome {
     pub(crate) verified: u64,
     pub(crate) sender_reports: u64,
     pub(crate) refused: u64,
+    /// RTP packets that came before the keys: a browser drops them.
+    pub(crate) before_keys: u64,
     pub(crate) longest_gap: Duration,
     pub(crate) profile: Option<String>,
     pub(crate) error: Option<String>,

@@ -37,6 +37,7 @@ struct Server {
     sequence: u64,
     log: Arc<Log>,
     losses: Vec<u64>,
+    keyframes: Vec<u64>,
 }
 
 impl Server {
@@ -57,6 +58,7 @@ impl Server {
             sequence: 65_500,
             log: Arc::default(),
             losses: Vec::new(),
+            keyframes: vec![0],
         }
     }
 
@@ -105,7 +107,8 @@ impl Server {
 
     /// Notes frame `index` as the host's and sends it, unless it is one that gets lost.
     fn send_frame(&mut self, index: u64, pt: Pt) {
-        let kind = if index == 0 { 0x65 } else { 0x41 };
+        let keyframe = self.keyframes.contains(&index);
+        let kind = if keyframe { 0x65 } else { 0x41 };
         let slices: Vec<_> = (0..PACKETS_A_FRAME)
             .map(|part| {
                 let mut slice = vec![kind, part];
@@ -119,7 +122,7 @@ impl Server {
             pts_ms: i64::try_from(index * 33).expect("small"),
             at: Stamp::now(),
             digest: digest(slices.iter().map(Vec::as_slice)),
-            keyframe: index == 0,
+            keyframe,
         });
         let mid = self.video.expect("video was offered");
         for (part, slice) in slices.iter().enumerate() {
@@ -223,6 +226,18 @@ fn a_light_viewer_connects_recognises_the_keyframe_and_counts_every_frame() {
         (outcome.verified, outcome.corrupt, outcome.refused),
         (u64::from(AGREED_MIN), 0, 0)
     );
+}
+
+#[test]
+fn a_light_viewer_who_lost_his_first_keyframe_knows_the_next() {
+    let mut server = Server::new();
+    server.keyframes = vec![0, 60];
+    server.losses = vec![0];
+    let (mut viewer, pt) = light(&mut server);
+    let outcome = watched(&mut server, &mut viewer, pt, 100);
+    assert!(outcome.first_keyframe.is_some());
+    // Of 1 to 60, and after that no more.
+    assert_eq!((outcome.verified, outcome.corrupt), (60, 0));
 }
 
 #[test]

@@ -66,6 +66,8 @@ pub(super) struct Worker {
     capacity: Capacity,
     swept: Instant,
     looked_at_connecting: Instant,
+    /// When there last was no datagram that waited: one that is read now came later than that.
+    heard_all: Instant,
     over: bool,
 }
 
@@ -124,6 +126,7 @@ impl Worker {
             capacity: Capacity::new(clock.started),
             swept: clock.started,
             looked_at_connecting: clock.started,
+            heard_all: clock.started,
             over: false,
         }
     }
@@ -141,6 +144,8 @@ impl Worker {
                     tracing::error!(%error, shard = self.id.0, "the media port cannot wait");
                     std::thread::sleep(WAIT_FAILED);
                 }
+                // Nothing waited when it went to sleep, and it is woken by the first that comes.
+                self.heard_all = Instant::now();
             }
         }
         for key in self.viewers.keys() {

@@ -181,8 +181,14 @@ impl Egress {
         replay != Replay::Needless
     }
 
-    /// The viewer says how one of the streams arrives. Returns the round trip, where his report tells it.
-    pub(crate) fn report(&mut self, now: Tick, report: &Report) -> Option<Duration> {
+    /// The viewer says how one of the streams arrives, in a report that may have waited on this machine for so long before
+    /// it was read. Returns the round trip, where it tells it.
+    pub(crate) fn report(
+        &mut self,
+        now: Tick,
+        waited: Duration,
+        report: &Report,
+    ) -> Option<Duration> {
         let round_trip = report.round_trip(NtpTime::from_unix(now.unix));
         self.round_trip = round_trip.or(self.round_trip);
         let heard = Some(Heard {
@@ -192,7 +198,7 @@ impl Egress {
         if let Some(video) = &mut self.video
             && video.stream().ssrc() == report.ssrc
         {
-            video.report(now.at, report, round_trip);
+            video.report(now.at, waited, report, round_trip);
             self.heard[0] = heard;
         } else if let Some(audio) = &self.audio
             && audio.ssrc() == report.ssrc

@@ -290,7 +290,7 @@ impl Lab {
             last_report: 0,
             since_last_report: 0,
         };
-        self.egress.report(self.now, &report);
+        self.egress.report(self.now, Duration::ZERO, &report);
     }
 
     fn tally(&mut self) -> Tally {

@@ -189,8 +189,15 @@ impl Video {
         index.map_or(0, |index| self.repair(srtp, index, feed, out))
     }
 
-    /// The viewer says how his pictures arrive.
-    pub(crate) fn report(&mut self, now: Instant, report: &Report, round_trip: Option<Duration>) {
+    /// The viewer says how his pictures arrive. `waited` is the time that his report may have waited here: a machine that
+    /// has too much to do, and reads late, would else take every link for a narrow one.
+    pub(crate) fn report(
+        &mut self,
+        now: Instant,
+        waited: Duration,
+        report: &Report,
+        round_trip: Option<Duration>,
+    ) {
         let newest = self.stream.index();
         #[expect(
             clippy::cast_possible_truncation,
@@ -200,7 +207,11 @@ impl Video {
         let highest = highest.filter(|index| *index < newest);
         let overdue = highest.and_then(|index| match index + 1 {
             next if next == newest => Some(Duration::ZERO),
-            next => Some(now.saturating_duration_since(self.history.sent_at(next)?)),
+            next => {
+                let sent_at = self.history.sent_at(next)?;
+                let since = now.saturating_duration_since(sent_at);
+                Some(since.saturating_sub(waited))
+            }
         });
         let narrow = self.link.report(
             now,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use zongzi_transport::{Class, Inbound, Path};
 use zongzi_webrtc::stun;
@@ -28,6 +29,7 @@ impl Worker {
         };
         let mut more = false;
         for _ in 0..RECEIVE_AT_ONCE {
+            let looked = Instant::now();
             let received = inbound.receive(&self.socket).unwrap_or_else(|error| {
                 tracing::debug!(%error, shard = self.id.0, "receiving failed");
                 0
@@ -37,6 +39,7 @@ impl Worker {
             }
             more = received == Inbound::BATCH;
             if !more {
+                self.heard_all = looked;
                 break;
             }
         }

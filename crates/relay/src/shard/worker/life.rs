@@ -105,7 +105,9 @@ impl Worker {
                         if matches!(feedback, Feedback::KeyframeRequest { .. }) {
                             add(&self.counters.keyframe_requests, 1);
                         }
-                        let heard = hear(viewer, now, feedback, &channel.feed, &mut self.sender);
+                        let waited = now.at.saturating_duration_since(self.heard_all);
+                        let sender = &mut self.sender;
+                        let heard = hear(viewer, now, waited, feedback, &channel.feed, sender);
                         match heard {
                             Heard::RoundTrip(time) if time <= ROUND_TRIP_MAX => {
                                 self.counters.times.round_trip.observe(time);
@@ -280,10 +282,11 @@ enum Heard {
     Nothing,
 }
 
-/// A viewer's feedback.
+/// A viewer's feedback, which may have waited here for so long.
 fn hear(
     viewer: &mut Viewer,
     now: Tick,
+    waited: Duration,
     feedback: Feedback,
     feed: &Feed,
     sender: &mut Sender,
@@ -294,7 +297,7 @@ fn hear(
     let mut out = Out { sender, path };
     match feedback {
         Feedback::Report(report) => {
-            let round_trip = egress.report(now, &report);
+            let round_trip = egress.report(now, waited, &report);
             return round_trip.map_or(Heard::Nothing, Heard::RoundTrip);
         }
         Feedback::Nack { media, pair } => egress.nack(media, pair, feed, &mut out),

@@ -27,6 +27,9 @@ struct Life {
     busy: u64,
     on_the_way: VecDeque<(u64, Got)>,
     feedback: VecDeque<(u64, Feedback)>,
+    /// So long the server takes to read them, and whether it knows.
+    read_late: u64,
+    waited: Duration,
     browser: Browser,
     /// The picture whose packets are being sent, and how many of them were.
     sending: Option<(u64, u64)>,
@@ -84,6 +87,8 @@ impl Life {
             busy: 0,
             on_the_way: VecDeque::new(),
             feedback: VecDeque::new(),
+            read_late: 0,
+            waited: Duration::ZERO,
             browser: Browser::default(),
             sending: None,
             sound: BTreeMap::new(),
@@ -181,7 +186,8 @@ impl Life {
             }
         }
         for feedback in self.browser.feedback(now) {
-            self.feedback.push_back((now + WAY, feedback));
+            self.feedback
+                .push_back((now + WAY + self.read_late, feedback));
         }
     }
 
@@ -197,7 +203,7 @@ impl Life {
                     self.lab.keyframe_request();
                 }
                 Feedback::Report(report) => {
-                    self.lab.egress.report(self.lab.now, &report);
+                    self.lab.egress.report(self.lab.now, self.waited, &report);
                 }
             }
         }
@@ -368,4 +374,18 @@ fn a_link_that_carries_the_stream_just_so_gets_all_of_it() {
         shown == 540 && late < 400,
         "{shown} pictures, {late} ms late"
     );
+}
+
+#[test]
+fn a_server_that_reads_reports_late_takes_no_link_for_a_narrow_one() {
+    let skipped = |waited| {
+        let mut life = Life::new(3);
+        life.run(10);
+        life.read_late = 900;
+        life.waited = Duration::from_millis(waited);
+        life.run(10);
+        life.lab.tally().groups_skipped
+    };
+    assert_eq!(skipped(900), 0);
+    assert!(skipped(0) > 0, "it would without knowing that it is late");
 }

@@ -471,6 +471,19 @@ fn the_page_works_under_its_own_content_security_policy_and_on_a_phone() {
     assert_eq!(browser.eval(muted), false);
     let hidden = browser.eval("document.querySelector('#unmute').hidden");
     assert_eq!(hidden, true, "the button stays after the tap");
+
+    // Who leaves a page is gone at once. The browser closes DTLS before the page's DELETE is there, which is no fault.
+    browser.open(&server.url("/"));
+    let left = || server.metric_of("zongzi_relay_sessions_closed_total", "reason=\"left\"");
+    wait::until("both pages' viewers to be gone", SOON, || {
+        (left() == 2.0).then_some(())
+    });
+    std::thread::sleep(Duration::from_secs(1));
+    let outcome = |outcome: &str| {
+        let label = format!("outcome=\"{outcome}\"");
+        server.metric_of("zongzi_http_whep_requests_total", &label)
+    };
+    assert_eq!((outcome("created"), outcome("unknown_session")), (2.0, 0.0));
 }
 
 // ---- the acts ----

@@ -9,6 +9,7 @@ mod budget;
 mod capacity;
 mod counters;
 mod dejitter;
+mod departed;
 mod feed;
 mod histogram;
 mod host_clock;

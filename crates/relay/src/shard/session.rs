@@ -13,6 +13,7 @@ use zongzi_webrtc::stun;
 
 use super::budget::Budget;
 use super::counters::ShardCounters;
+use super::departed::Departed;
 use super::viewers::Steps;
 use super::{BroadcastId, Closed, Figures, Join, JoinWatch, Pass, ShardId};
 use crate::SessionId;
@@ -35,6 +36,7 @@ pub(crate) struct Sessions {
 struct Entered {
     by_name: BTreeMap<String, Arc<Session>>,
     by_id: BTreeMap<SessionId, Arc<Session>>,
+    departed: Departed,
     budget: Budget,
 }
 
@@ -132,6 +134,7 @@ impl Sessions {
             entered: Mutex::new(Entered {
                 by_name: BTreeMap::new(),
                 by_id: BTreeMap::new(),
+                departed: Departed::default(),
                 budget: Budget::new(bitrate_max),
             }),
             // A session has more than one fragment only after ICE restarts.
@@ -247,6 +250,31 @@ impl Sessions {
             }
             Owner::Shard(shard) => Change::Tell(*shard),
         })
+    }
+
+    /// What a session is of, or was whose viewer has closed DTLS a moment ago.
+    pub(crate) fn broadcast(&self, name: &str) -> Option<BroadcastId> {
+        let entered = lock(&self.entered);
+        let session = entered.by_name.get(name);
+        session
+            .map(|session| session.broadcast)
+            .or_else(|| entered.departed.broadcast(name))
+    }
+
+    /// Whether a viewer of this session has closed DTLS a moment ago. Says so once.
+    pub(crate) fn departed(&self, name: &str) -> bool {
+        lock(&self.entered).departed.forget(name)
+    }
+
+    /// [`Sessions::end`] for a viewer who has closed DTLS: his DELETE may be on its way.
+    pub(crate) fn depart(&self, session: &Session) {
+        let mut entered = lock(&self.entered);
+        if entered.by_name.contains_key(&session.name) {
+            let name = session.name.clone();
+            entered.departed.note(name, session.broadcast);
+        }
+        drop(entered);
+        self.end(session);
     }
 
     /// Takes a session out of all tables. Its owner, if any, is to be told, unless it is he who ends it.

@@ -200,17 +200,19 @@ impl Whep {
     /// # Errors
     /// No such session.
     pub fn broadcast(&self, session_id: &str) -> Result<BroadcastId, Error> {
-        let session = self.sessions.find(session_id).ok_or(Error::NoSession)?;
-        Ok(session.broadcast)
+        self.sessions.broadcast(session_id).ok_or(Error::NoSession)
     }
 
-    /// Ends a session.
+    /// Ends a session. One that its viewer has just ended by closing DTLS is ended as he wished.
     ///
     /// # Errors
     /// No such session.
     pub fn delete(&self, session_id: &str) -> Result<(), Error> {
-        let session = self.sessions.find(session_id).ok_or(Error::NoSession)?;
-        self.end(&session);
+        match self.sessions.find(session_id) {
+            Some(session) => self.end(&session),
+            None if self.sessions.departed(session_id) => {}
+            None => return Err(Error::NoSession),
+        }
         Ok(())
     }
 

@@ -232,7 +232,11 @@ impl Worker {
         let Some(mut viewer) = self.viewers.remove(key) else {
             return;
         };
-        self.sessions.end(&viewer.session);
+        if why == Closed::Left {
+            self.sessions.depart(&viewer.session);
+        } else {
+            self.sessions.end(&viewer.session);
+        }
         self.counters.closed(why);
         if !viewer.join.done {
             viewer.session.tell(&viewer.join, None, Some(why));

@@ -42,6 +42,9 @@ pub struct Admitted {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyRefusal {
+    /// The host sent none: its encoder's field is empty, or the key stands in another one.
+    #[error("no stream key came")]
+    Missing,
     /// No such key, or it was revoked: the two are not told apart to the outside.
     #[error("stream key unknown or revoked")]
     Unknown,

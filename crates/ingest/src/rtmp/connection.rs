@@ -12,8 +12,8 @@ use zongzi_rtmp::server::{Event, PublishRequest as Asked, Session};
 
 use super::{Close, Counters, Settings, socket, words};
 use crate::{
-    Arrival, ArrivalWatch, Finish, KeyCheck, Media, Protocol, Publication, Publish, PublishRequest,
-    StreamKey,
+    Arrival, ArrivalWatch, Finish, KeyCheck, KeyRefusal, Media, Protocol, Publication, Publish,
+    PublishRequest, StreamKey,
 };
 
 /// What all connections have in common.
@@ -137,13 +137,14 @@ impl<K: KeyCheck, P: Publish> Connection<K, P> {
         arrival.asked = Some(Instant::now());
         let key = StreamKey::new(asked.stream.expose().to_owned());
         let refused = |(reason, words): (Close, String), session: &mut Session| {
-            tracing::info!(reason = reason.as_str(), "publish refused");
+            tracing::info!(reason = reason.as_str(), said = %words, "publish refused");
             session.refuse_publish(&words);
             reason
         };
         let checked = match key {
             Some(key) => self.shared.keys.check(key, self.peer.ip()).await,
-            None => Err(crate::KeyRefusal::Unknown),
+            None if asked.stream.expose().is_empty() => Err(KeyRefusal::Missing),
+            None => Err(KeyRefusal::Unknown),
         };
         arrival.checked = Some(Instant::now());
         let admitted = checked.map_err(|refusal| refused(words::key_refused(&refusal), session))?;

@@ -16,6 +16,8 @@ pub enum Close {
     Protocol,
     /// It went past a limit of bytes, messages, streams or depth.
     Limit,
+    /// It sent no stream key.
+    NoKey,
     /// Its stream key opens nothing.
     BadKey,
     /// Its address has guessed too often.
@@ -46,13 +48,14 @@ pub enum Close {
 
 impl Close {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Full,
         Self::AddressFull,
         Self::Gone,
         Self::Deadline,
         Self::Protocol,
         Self::Limit,
+        Self::NoKey,
         Self::BadKey,
         Self::Throttled,
         Self::KeysUnavailable,
@@ -77,6 +80,7 @@ impl Close {
             Self::Deadline => "deadline",
             Self::Protocol => "protocol",
             Self::Limit => "limit",
+            Self::NoKey => "no_key",
             Self::BadKey => "bad_key",
             Self::Throttled => "throttled",
             Self::KeysUnavailable => "keys_unavailable",
@@ -97,7 +101,7 @@ impl Close {
     pub fn is_rejection(self) -> bool {
         matches!(
             self,
-            Self::BadKey | Self::Throttled | Self::KeysUnavailable | Self::Refused
+            Self::NoKey | Self::BadKey | Self::Throttled | Self::KeysUnavailable | Self::Refused
         )
     }
 }
@@ -178,8 +182,8 @@ mod tests {
             counters.count_closed(reason);
             assert_eq!(counters.closed(reason), 1);
         }
-        assert_eq!((counters.opened(), counters.open()), (19, 0));
+        assert_eq!((counters.opened(), counters.open()), (20, 0));
         let labels: std::collections::BTreeSet<_> = Close::ALL.map(Close::as_str).into();
-        assert_eq!(labels.len(), 19);
+        assert_eq!(labels.len(), 20);
     }
 }

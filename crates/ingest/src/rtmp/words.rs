@@ -6,6 +6,12 @@ use crate::{End, KeyRefusal, PublishRefusal};
 /// The reason to count and the words to send for a key that opens nothing.
 pub(super) fn key_refused(refusal: &KeyRefusal) -> (Close, String) {
     match refusal {
+        KeyRefusal::Missing => (
+            Close::NoKey,
+            format!(
+                "{refusal}; put it into the encoder's own field for the stream key, and the server's address without it"
+            ),
+        ),
         KeyRefusal::Unknown => (
             Close::BadKey,
             format!("{refusal}; copy it again into the encoder's stream settings"),

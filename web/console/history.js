@@ -18,7 +18,7 @@ function row(broadcast) {
   const end = `end_${broadcast.reason}`;
   const about = [say("peak_of", { count: count(broadcast.viewers_peak) }), say("unique_of", { count: count(broadcast.viewers_unique) }),
     broadcast.average_bitrate_bps ? bitrate(broadcast.average_bitrate_bps) : null, has(end) ? say(end) : broadcast.reason];
-  const lasted = span(Date.parse(broadcast.ended ?? "") - Date.parse(broadcast.started));
-  return h("li", {}, h("div", { class: "what" }, h("strong", {}, `${time(broadcast.started)} · ${say("lasted", { span: lasted })}`),
+  const lasted = broadcast.ended && say("lasted", { span: span(Date.parse(broadcast.ended) - Date.parse(broadcast.started)) });
+  return h("li", {}, h("div", { class: "what" }, h("strong", {}, [time(broadcast.started), lasted].filter(Boolean).join(" · ")),
     h("small", {}, about.filter(Boolean).join(" · ")), ...broadcast.advisories.map((advisory) => h("small", { class: "warn" }, advisory.effect[spoken]))));
 }

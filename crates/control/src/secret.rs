@@ -30,6 +30,9 @@ pub enum SecretError {
         /// Why not.
         source: io::Error,
     },
+    /// What should be the folder is something else.
+    #[error("{} is a file, not a folder", .0.display())]
+    NoFolder(PathBuf),
     /// It does not hold what it should.
     #[error("{} is damaged: it must hold {} bytes; put back the one from your backup", .0.display(), Secret::BYTES)]
     Damaged(PathBuf),
@@ -50,7 +53,10 @@ impl Secret {
             .recursive(true)
             .mode(0o700)
             .create(dir)
-            .map_err(failed("create", dir))?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => SecretError::NoFolder(dir.to_owned()),
+                _ => failed("create", dir)(error),
+            })?;
         let path = dir.join(Self::FILE);
         if let Some(secret) = Self::load(&path)? {
             return Ok(secret);

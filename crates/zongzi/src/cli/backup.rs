@@ -21,11 +21,6 @@ pub(super) struct Command {
 pub(super) fn run(command: &Command, settings: &Settings) -> anyhow::Result<()> {
     let dir = &settings.data.dir;
     let file = &command.file;
-    anyhow::ensure!(
-        dir.join(Sqlite::FILE).exists(),
-        "there is no store in {} to back up",
-        dir.display()
-    );
     anyhow::ensure!(!file.exists(), "{} exists already", file.display());
     store::with(settings, async |control| {
         let draft = Draft::beside(file)?;

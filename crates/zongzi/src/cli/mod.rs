@@ -39,7 +39,7 @@ struct Common {
     /// Settings file (TOML); config/zongzi.toml has every key with its default
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Folder of the store, the server's secret and certificate [default: data]
+    /// Folder of the store, the server's secret and the admin token [default: data]
     #[arg(long, global = true, value_name = "DIR")]
     data: Option<PathBuf>,
     /// Sets one key of the settings, e.g. --set rtmp.listen=127.0.0.1:1936

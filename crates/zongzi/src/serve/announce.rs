@@ -63,11 +63,12 @@ impl Listening {
         }
     }
 
-    /// The stream key is shown here and never again. `reachable` is an address of this machine that others can use.
+    /// Where hosts, viewers and operators find it. The stream key is shown at the first start and never again.
+    /// `reachable` is an address of this machine that others can use.
     pub(super) fn welcome(
         &self,
         format: LogFormat,
-        first: &FirstStart<'_>,
+        first: Option<&FirstStart<'_>>,
         reachable: Option<IpAddr>,
     ) {
         #[derive(Serialize)]
@@ -77,26 +78,25 @@ impl Listening {
             watch: String,
             console: String,
         }
-        let rtmp = self.rtmp;
-        let admin = Self::for_people(self.admin, reachable);
+        let at = |listener| Self::for_people(listener, reachable);
+        let channel = first.map_or("CHANNEL", |first| first.channel);
         let welcome = Welcome {
-            rtmp_server: format!("rtmp://{}/live", Self::for_people(rtmp, reachable)),
-            stream_key: first.stream_key,
-            watch: format!(
-                "http://{}/watch/{}",
-                Self::for_people(self.http, reachable),
-                first.channel
+            rtmp_server: format!("rtmp://{}/live", at(self.rtmp)),
+            stream_key: first.map_or(
+                "was shown when it was made; for another: zongzi key create CHANNEL",
+                |first| first.stream_key,
             ),
-            console: format!("http://{admin}/"),
+            watch: format!("http://{}/watch/{channel}", at(self.http)),
+            console: format!("http://{}/", at(self.admin)),
         };
-        match format {
-            LogFormat::Json => {
-                output::say_json(&Document {
-                    event: "first_start",
-                    body: welcome,
-                });
-            }
-            LogFormat::Text => {
+        match (format, first) {
+            (LogFormat::Json, Some(_)) => output::say_json(&Document {
+                event: "first_start",
+                body: welcome,
+            }),
+            // Programs have the ready line.
+            (LogFormat::Json, None) => {}
+            (LogFormat::Text, _) => {
                 output::say(&format!("RTMP server:  {}", welcome.rtmp_server));
                 output::say(&format!("Stream key:   {}", welcome.stream_key));
                 output::say(&format!("Watch:        {}", welcome.watch));

@@ -4,6 +4,7 @@
 mod announce;
 mod assets;
 mod bridge;
+mod claim;
 mod descriptors;
 mod follow;
 mod hooks;

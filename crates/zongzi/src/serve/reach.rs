@@ -25,17 +25,17 @@ impl Reach {
             .filter(|address| !address.loopback)
             .map(|address| address.ip);
         let all: Vec<_> = others.by_ref().collect();
-        if let Some(public) = all.iter().copied().find(|ip| !is_private(*ip)) {
-            return Self::Public(public);
+        // IPv4 decides where there is one: it is what people can type, and many viewers have nothing else, so a public
+        // IPv6 address beside one behind NAT is not enough.
+        let mut of_note = all.clone();
+        if all.iter().any(IpAddr::is_ipv4) {
+            of_note.retain(IpAddr::is_ipv4);
         }
-        // IPv4 first: it is what people can type.
-        let first = all
-            .iter()
-            .find(|ip| ip.is_ipv4())
-            .or_else(|| all.first())
-            .copied();
+        let public = of_note.iter().copied().find(|ip| !is_private(*ip));
+        let first = public.or_else(|| of_note.first().copied());
         match (first, in_container) {
             (None, _) => Self::Nowhere,
+            (Some(ip), _) if !is_private(ip) => Self::Public(ip),
             (Some(ip), true) => Self::Container(ip),
             (Some(ip), false) => Self::Private(ip),
         }
@@ -140,6 +140,13 @@ mod tests {
             reach(&["127.0.0.1", "fd00::1", "192.168.1.5"], false),
             Reach::Private([192, 168, 1, 5].into())
         );
+        assert_eq!(
+            reach(&["2001:db8::7", "192.168.1.5"], false),
+            Reach::Private([192, 168, 1, 5].into()),
+            "who has IPv4 alone can't watch"
+        );
+        let six = "2001:db8::7".parse().unwrap();
+        assert_eq!(reach(&["::1", "2001:db8::7"], false), Reach::Public(six));
         assert_eq!(
             reach(&["127.0.0.1", "172.17.0.2"], true),
             Reach::Container([172, 17, 0, 2].into())

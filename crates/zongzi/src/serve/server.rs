@@ -23,6 +23,7 @@ use super::bridge::{
     Authority, Backstage, Catalog, Connected, Door, Entrance, History, News, Programme, Rejections,
     Stage, Transcoders, Viewers, open_history,
 };
+use super::claim::Claim;
 use super::follow::Follower;
 use super::hooks::Hooks;
 use super::metrics::{Sources, StoreSource};
@@ -38,6 +39,8 @@ pub(super) struct Server {
     tasks: JoinSet<()>,
     hub: Hub,
     shards: Shards,
+    /// Held until all has ended.
+    _claim: Claim,
 }
 
 /// All listeners, before anything runs on them.
@@ -66,6 +69,8 @@ impl Server {
                 settings.data.dir.display()
             ))
         })?;
+        let claim = Claim::take(&settings.data.dir)
+            .map_err(|why| StartError::Settings(format!("data.dir: {why}")))?;
         let hooks =
             Hooks::prepare(&settings.hooks, &settings.data.dir).map_err(StartError::Settings)?;
         let first = control
@@ -74,26 +79,20 @@ impl Server {
             .context("the store can't be used")
             .map_err(StartError::Failed)?;
         let gate = Arc::new(control.playback_gate(playback));
-        let server = Self::wire(&settings, bound, &control, gate, hooks, workers)
+        let server = Self::wire(&settings, bound, &control, claim, gate, hooks, workers)
             .await
             .map_err(StartError::Failed)?;
         let reach = Reach::here();
         if settings.media.public_ips.is_empty() {
             reach.report();
         }
-        if let Some(minted) = &first {
-            let welcome = FirstStart {
-                channel: minted.key.channel.as_str(),
-                stream_key: minted.secret.expose(),
-            };
-            let reachable = settings
-                .media
-                .public_ips
-                .first()
-                .copied()
-                .or_else(|| reach.address());
-            listening.welcome(settings.log.format, &welcome, reachable);
-        }
+        let first = first.as_ref().map(|minted| FirstStart {
+            channel: minted.key.channel.as_str(),
+            stream_key: minted.secret.expose(),
+        });
+        let given = settings.media.public_ips.first().copied();
+        let reachable = given.or_else(|| reach.address());
+        listening.welcome(settings.log.format, first.as_ref(), reachable);
         listening.announce(settings.log.format);
         // Not started by systemd: nothing to notify, and no fault.
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -120,6 +119,7 @@ impl Server {
         settings: &Settings,
         mut bound: Bound,
         control: &Control<Sqlite>,
+        claim: Claim,
         viewers_gate: Arc<playback::Gate<Sqlite>>,
         mut hooks: Hooks,
         video: Workers,
@@ -270,6 +270,7 @@ impl Server {
             tasks,
             hub,
             shards: bound.shards,
+            _claim: claim,
         })
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct Overrides {
 /// Why the settings can't be used. Each text names the key and the place that set it.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    #[error("can't read the settings file {path}: {source}")]
+    #[error("can't read the settings file {}: {source}", std::path::absolute(path).unwrap_or_else(|_| path.clone()).display())]
     Unreadable {
         path: PathBuf,
         source: std::io::Error,
@@ -276,6 +276,14 @@ mod tests {
             (
                 with_file("[hooks]\nallow = \"10.0.0.0/8\"\n", &none),
                 "line 2 (allow = \"10.0.0.0/8\"): invalid type: string \"10.0.0.0/8\", expected a list; write",
+            ),
+            (
+                with_file("[rtmp]\nlisten = 1935\n", &none),
+                "integer `1935`, expected an address and a port in quotes, like \"[::]:1935\"",
+            ),
+            (
+                with_file("", &env("ZONGZI__METRICS__LISTEN", "9100")),
+                "metrics.listen: invalid value: string \"9100\", expected an address and a port",
             ),
             (
                 with_file("", &env("ZONGZI__RTMP", "x")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use zongzi_control::hooks::{Fallback, Network, Url};
 
-use super::values::{duration, list};
+use super::values::{address, duration, list};
 
 /// All settings. Field for field what `config/zongzi.toml` has; a test compares the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -54,6 +54,7 @@ pub(crate) enum LogFormat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Rtmp {
+    #[serde(deserialize_with = "address::deserialize")]
     pub(crate) listen: SocketAddr,
     pub(crate) max_connections: usize,
     pub(crate) max_connections_per_ip: usize,
@@ -68,6 +69,7 @@ pub(crate) struct Rtmp {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
+    #[serde(deserialize_with = "address::deserialize")]
     pub(crate) listen: SocketAddr,
     #[serde(deserialize_with = "list::deserialize")]
     pub(crate) cors_origins: Vec<String>,
@@ -79,6 +81,7 @@ pub(crate) struct Http {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Media {
+    #[serde(deserialize_with = "address::deserialize")]
     pub(crate) listen: SocketAddr,
     #[serde(deserialize_with = "list::deserialize")]
     pub(crate) public_ips: Vec<IpAddr>,
@@ -90,6 +93,7 @@ pub(crate) struct Media {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Admin {
+    #[serde(deserialize_with = "address::deserialize")]
     pub(crate) listen: SocketAddr,
     pub(crate) allow_remote: bool,
 }
@@ -98,7 +102,10 @@ pub(crate) struct Admin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Metrics {
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "address::optional"
+    )]
     pub(crate) listen: Option<SocketAddr>,
     pub(crate) max_channels: usize,
 }

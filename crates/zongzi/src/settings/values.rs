@@ -23,6 +23,42 @@ pub(super) mod duration {
     }
 }
 
+/// Where a listener listens: an address and a port.
+pub(super) mod address {
+    use std::fmt;
+    use std::net::SocketAddr;
+
+    use serde::{Deserializer, de};
+
+    pub(in crate::settings) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SocketAddr, D::Error> {
+        deserializer.deserialize_str(Address)
+    }
+
+    /// The same where there may be none.
+    pub(in crate::settings) fn optional<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        deserialize(deserializer).map(Some)
+    }
+
+    struct Address;
+
+    impl de::Visitor<'_> for Address {
+        type Value = SocketAddr;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(r#"an address and a port in quotes, like "[::]:1935" (all addresses) or "127.0.0.1:1935""#)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<SocketAddr, E> {
+            text.parse()
+                .map_err(|_error| E::invalid_value(de::Unexpected::Str(text), &self))
+        }
+    }
+}
+
 /// Lists, each value a text.
 pub(super) mod list {
     use std::fmt;

@@ -156,7 +156,7 @@ impl Worker {
 
     /// One turn: live media, requests, datagrams, handshakes, timers. Returns whether there is more at once.
     fn turn(&mut self, began: Instant) -> bool {
-        let mut more = self.take_live();
+        let mut more = self.take_live(began);
         self.let_go();
         self.sender.flush();
         self.note_delay();

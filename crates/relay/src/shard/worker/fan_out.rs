@@ -36,20 +36,26 @@ impl<'a> Due<'a> {
 }
 
 impl Worker {
-    pub(super) fn take_live(&mut self) -> bool {
-        for taken in 0..LIVE_AT_ONCE {
+    /// Handles live messages in a turn that began then, for [`LIVE_BUDGET`]. A shard that is behind would else send and
+    /// send, and meanwhile lose what its viewers say: that they are there.
+    pub(super) fn take_live(&mut self, began: Instant) -> bool {
+        let mut taken = 0;
+        let more = loop {
+            if taken == LIVE_AT_ONCE || taken > 0 && began.elapsed() > LIVE_BUDGET {
+                break true;
+            }
             let Ok(message) = self.inbox.live.try_recv() else {
-                self.inbox.took(taken);
-                return false;
+                break false;
             };
+            taken += 1;
             match message {
                 FromHub::Snapshot { broadcast, batches } => self.restart(broadcast, batches),
                 FromHub::Batch { broadcast, batch } => self.live(broadcast, &batch),
                 FromHub::Ended { broadcast } => self.ended(broadcast),
             }
-        }
-        self.inbox.took(LIVE_AT_ONCE);
-        true
+        };
+        self.inbox.took(taken);
+        more
     }
 
     fn live(&mut self, broadcast: BroadcastId, batch: &Arc<Batch>) {
@@ -350,6 +356,9 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
 
 /// Live messages handled before anything else has its turn: half a second of one broadcast.
 const LIVE_AT_ONCE: usize = 64;
+/// Live messages begin within this of a turn's begin, so that datagrams have their turn after one keyframe to a thousand
+/// viewers at the latest.
+const LIVE_BUDGET: Duration = Duration::from_millis(20);
 /// A lost message is healed by a new snapshot, unless the last one is as young as this: then by the next keyframe.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
 /// A batch that waited this long for the shard is not sent at its turn: sound would be heard late for good, and every

@@ -165,7 +165,13 @@ impl Server {
                 return self.fail(Error::TooMuch);
             }
         }
-        // The engine learns the time by its timeouts alone.
+        // The engine learns the time by its timeouts alone. But where our flight is out and this may be the answer to it,
+        // which has waited here beyond the flight's time, the time comes second: the engine would send the flight again
+        // and put its Finished behind it in one datagram, which some clients take for the old flight and nothing more.
+        if self.state != State::Connected && self.datagrams > 1 {
+            self.step(|engine| engine.handle_packet(datagram))?;
+            return self.handle_timeout(now);
+        }
         self.step(|engine| {
             engine.handle_timeout(now)?;
             engine.handle_packet(datagram)

@@ -225,6 +225,32 @@ fn the_last_flight_is_sent_again_when_the_peers_is_repeated() {
 }
 
 #[test]
+fn an_answer_that_waited_here_beyond_our_flights_time_brings_keys_at_once() {
+    let Pair {
+        now,
+        mut client,
+        mut server,
+        ..
+    } = Pair::new();
+    for hello in client.poll() {
+        server.handle_datagram(now, &hello).expect("a ClientHello");
+    }
+    while let Some(flight) = server.poll_transmit() {
+        client.take(now, &flight);
+    }
+    // A machine with too much to do reads it when the flight should have been sent again twice.
+    let read = now + FLIGHT_RTO * 3;
+    for answer in client.poll() {
+        server.handle_datagram(read, &answer).expect("his answer");
+    }
+    while let Some(last) = server.poll_transmit() {
+        client.take(now, &last);
+    }
+    client.poll();
+    assert!(client.keys.is_some());
+}
+
+#[test]
 fn another_certificate_than_the_offers_gets_no_keys() {
     let own = dimpl::certificate::generate_self_signed_certificate().expect("made");
     for hash in [Hash::Sha256, Hash::Sha384, Hash::Sha512] {

@@ -12,8 +12,8 @@ export const server = board(
       [
         graph("Busy", "How much of its time each shard works. At 100 % it can't keep up.", "percentunit", { "{{instance}} {{shard}}": each("zongzi_relay_shard_busy_seconds_total") }),
         graph("Viewers", "Viewers of each shard.", "short", { "{{instance}} {{shard}}": of("zongzi_relay_shard_viewers") }),
-        graph("Room", "What each shard could carry, by how much of its time it takes to serve those who watch: past it newcomers are told 503. 0: so much time is left that nobody can tell.", "bps", {
-          "{{instance}} {{shard}}": of("zongzi_relay_shard_capacity_bits_per_second"),
+        graph("Room", "What each shard could carry, by how much of its time it takes to serve those who watch: past it newcomers are told 503. 0: so much time is left that nobody can tell.", "Bps", {
+          "{{instance}} {{shard}}": of("zongzi_relay_shard_capacity_bytes_per_second"),
         }),
         graph("Turns", "How long a shard's turns take; live media is first in each.", "s", {
           half: quantile(0.5, "zongzi_relay_turn_seconds"),

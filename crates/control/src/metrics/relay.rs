@@ -211,9 +211,9 @@ pub(super) fn shards(page: &mut Page, shards: &Shards) {
         each(|shard| shard.busy.as_secs_f64()),
     );
     page.gauges(
-        "zongzi_relay_shard_capacity_bits_per_second",
-        "What each shard could carry, by how much of its time it takes to serve those who watch: past it newcomers are told 503. 0 while it has so much time left that nobody can tell.",
-        each(|shard| float(shard.capacity)),
+        "zongzi_relay_shard_capacity_bytes_per_second",
+        "Bytes a second that each shard could carry to its viewers, by how much of its time it takes to serve those who watch: past it newcomers are told 503. 0 while it has so much time left that nobody can tell.",
+        each(|shard| float(shard.capacity) / 8.0),
     );
     page.gauges(
         "zongzi_relay_handshakes_waiting",

@@ -148,8 +148,8 @@ fn live_numbers_are_the_difference_of_what_came_and_went() {
         "zongzi_relay_join_step_seconds_bucket{step=\"dtls\",le=\"1\"} 9",
         "zongzi_relay_shard_viewers{shard=\"0\"} 2",
         "zongzi_relay_shard_busy_seconds_total{shard=\"0\"} 1.5",
-        "zongzi_relay_shard_capacity_bits_per_second{shard=\"0\"} 3000000000",
-        "zongzi_relay_shard_capacity_bits_per_second{shard=\"1\"} 0",
+        "zongzi_relay_shard_capacity_bytes_per_second{shard=\"0\"} 375000000",
+        "zongzi_relay_shard_capacity_bytes_per_second{shard=\"1\"} 0",
         "zongzi_relay_channel_start_time_seconds{channel=\"demo\"} 1800000000",
     ] {
         assert!(

@@ -22,12 +22,6 @@ pub(crate) struct Usage {
 }
 
 impl Usage {
-    /// Resident memory in MiB.
-    #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 bytes")]
-    pub(crate) fn memory_mib(self) -> f64 {
-        self.memory as f64 / (1024.0 * 1024.0)
-    }
-
     /// Of process `pid`.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ mod summary;
 mod table;
 mod verdict;
 
-pub(crate) use summary::Summary;
+pub(crate) use summary::{Summary, float, mebibytes};
 
 /// A line of progress, on standard error: standard output is for results.
 #[expect(

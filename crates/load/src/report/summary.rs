@@ -9,6 +9,7 @@ use crate::floor;
 use crate::host;
 use crate::plan::Plan;
 use crate::run::{Findings, Held, Mark, QuietPoint};
+use crate::server::Usage;
 use crate::viewer::Outcome;
 use crate::viewer::record::{Hole, Kind};
 
@@ -406,9 +407,9 @@ fn server(plan: &Plan, findings: &Findings) -> Option<Server> {
         cpu_ms_per_viewer_second: ratio(cpu, steady.viewer_seconds),
         cpu_ns_per_packet: ratio(cpu * 1e6, float(steady.packets)),
         cores: cpu / 1000.0 / wall,
-        memory_mib_start: first.memory_mib(),
-        memory_mib_steady: end.memory_mib(),
-        memory_mib_end: last.memory_mib(),
+        memory_mib_start: mebibytes(first),
+        memory_mib_steady: mebibytes(end),
+        memory_mib_end: mebibytes(last),
         descriptors: [first.descriptors, last.descriptors],
         threads: [first.threads, last.threads],
         growth: findings.drift.ends(),
@@ -490,6 +491,11 @@ fn seconds(begin: &Mark, end: &Mark) -> f64 {
         .max(0.001)
 }
 
+/// Resident memory.
+pub(crate) fn mebibytes(usage: Usage) -> f64 {
+    float(usage.memory) / (1024.0 * 1024.0)
+}
+
 fn ms(span: Duration) -> f64 {
     span.as_secs_f64() * 1000.0
 }
@@ -503,6 +509,6 @@ fn ratio(part: f64, whole: f64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-fn float(value: u64) -> f64 {
+pub(crate) fn float(value: u64) -> f64 {
     value as f64
 }

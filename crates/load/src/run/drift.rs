@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::report::{float, mebibytes};
 use crate::server::Usage;
 
 /// Between two looks at the server.
@@ -83,13 +84,12 @@ impl Drift {
 
 impl Held {
     fn new(since: Duration, usage: Usage) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "far less than 2^52 of each")]
-        let float = |count: usize| count as f64;
+        let number = |count: usize| float(u64::try_from(count).unwrap_or(u64::MAX));
         Self {
             seconds: since.as_secs_f64(),
-            memory_mib: usage.memory_mib(),
-            descriptors: float(usage.descriptors),
-            threads: float(usage.threads),
+            memory_mib: mebibytes(usage),
+            descriptors: number(usage.descriptors),
+            threads: number(usage.threads),
         }
     }
 }

@@ -127,7 +127,8 @@ fn link(waker: Waker) -> (Link, (Inbox, Arc<ShardCounters>)) {
     (link, (inbox, counters))
 }
 
-/// Batches that wait for a shard: half a second of 20 broadcasts. They are references of 40 bytes.
-const LIVE_MAX: usize = 1_024;
+/// Batches that wait for a shard: half a second of 200 broadcasts. They are references of 40 bytes. What has waited for
+/// nearly as long is late anyhow.
+const LIVE_MAX: usize = 8_192;
 /// Everything else: 1,000 players leaving at once. A datagram that finds no room is dropped, like any on its way.
 const CONTROL_MAX: usize = 2_048;

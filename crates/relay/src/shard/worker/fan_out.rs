@@ -354,8 +354,8 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
     }
 }
 
-/// Live messages handled before anything else has its turn: half a second of one broadcast.
-const LIVE_AT_ONCE: usize = 64;
+/// Live messages handled before anything else has its turn: 30 ms of 100 broadcasts.
+const LIVE_AT_ONCE: usize = 256;
 /// Live messages begin within this of a turn's begin, so that datagrams have their turn after one keyframe to a thousand
 /// viewers at the latest.
 const LIVE_BUDGET: Duration = Duration::from_millis(20);

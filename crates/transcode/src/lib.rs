@@ -19,4 +19,4 @@ pub mod ip;
 pub mod reencode;
 pub mod worker;
 
-pub use aac_to_opus::{AacToOpus, Stats, Unplayable};
+pub use aac_to_opus::{AacToOpus, Effort, Stats, Unplayable};

@@ -123,6 +123,11 @@ fn renditions(page: &mut Page, renditions: &Renditions) {
             ([("result", "failed")], renditions.failed),
         ],
     );
+    page.count(
+        "zongzi_transcode_frames_eased_total",
+        "Source frames of sound coded with the least effort because the machine was short of time; among the done ones.",
+        renditions.eased,
+    );
 }
 
 fn video(page: &mut Page, video: &VideoRenditions) {

@@ -103,6 +103,8 @@ pub struct Renditions {
     pub closed: u64,
     /// Source frames worked on.
     pub frames: u64,
+    /// Those among them that were coded with the least effort.
+    pub eased: u64,
     /// Source frames dropped because a rendition was too slow.
     pub dropped: u64,
     /// Source frames that could not be decoded.

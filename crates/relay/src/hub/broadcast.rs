@@ -239,7 +239,7 @@ impl Broadcast {
     }
 
     /// What rendition `number` made.
-    pub(super) fn made(&mut self, number: u64, made: Made) {
+    pub(super) fn made(&mut self, now: Instant, number: u64, made: Made) {
         let Some(rendition) = self.audio.rendition.as_mut().filter(|r| r.number == number) else {
             return;
         };
@@ -249,7 +249,7 @@ impl Broadcast {
                     return;
                 }
                 rendition.warm_until = None;
-                self.emit_audio(&frame, received);
+                self.emit_audio(now, &frame);
             }
             Made::Unplayable(why) => self.rendition_failed(&why),
         }
@@ -554,7 +554,7 @@ impl Broadcast {
 
     fn sound(&mut self, now: Instant, frame: Frame) {
         match self.plays(Kind::Audio).map(|track| &track.codec) {
-            Some(Codec::Opus(_)) => self.emit_audio(&frame, now),
+            Some(Codec::Opus(_)) => self.emit_audio(now, &frame),
             Some(Codec::Aac(_)) if self.audio.reason.is_none() => {
                 if self.audio.recent.len() >= WARM_UP_FRAMES {
                     self.audio.recent.pop_front();
@@ -568,13 +568,14 @@ impl Broadcast {
         }
     }
 
-    fn emit_audio(&mut self, frame: &Frame, received: Instant) {
+    /// Sound that is there at `now`.
+    fn emit_audio(&mut self, now: Instant, frame: &Frame) {
         if self.audio.newest.is_some_and(|newest| frame.pts <= newest) {
             // An older rendition has already been here: sound never goes back.
             self.counts.skipped += 1;
             return;
         }
-        let made = packetize::opus(frame, self.audio.sequence, self.video.group, received);
+        let made = packetize::opus(frame, self.audio.sequence, self.video.group, now);
         let Ok(batch) = made else {
             self.counts.broken += 1;
             return;

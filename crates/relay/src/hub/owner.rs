@@ -187,7 +187,9 @@ impl Owner {
                         return;
                     }
                 }
-                Some((number, made)) = self.made.1.recv() => self.core.made(number, made),
+                Some((number, made)) = self.made.1.recv() => {
+                    self.core.made(now(), number, made);
+                }
                 Some((number, made)) = self.video_made.1.recv() => {
                     self.core.video_made(now(), number, made);
                 }

@@ -9,7 +9,7 @@ use zongzi_media::Frame;
 use super::*;
 use crate::fixture::{Picture, Sound, aac_track, h264_track, picture, sound};
 use crate::packetize::BatchKind;
-use crate::rendition::{AudioRendition, RenditionError};
+use crate::rendition::{AudioRendition, Effort, RenditionError};
 use crate::shard::FromHub;
 
 /// Keeps what shards got; `open` is the room that is left in their queue.
@@ -50,7 +50,12 @@ impl Shards {
 struct Copy;
 
 impl AudioRendition for Copy {
-    fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError> {
+    fn push(
+        &mut self,
+        frame: &Frame,
+        _: Effort,
+        out: &mut Vec<Frame>,
+    ) -> Result<(), RenditionError> {
         out.push(frame.clone());
         Ok(())
     }

@@ -57,14 +57,30 @@ impl Rendition {
 pub trait AudioRendition: Send {
     /// Takes the next source frame (its times are on the broadcast's timeline) and appends to `out` what is ready:
     /// Opus packets, 48 kHz, each where the one before ended, with times on the same timeline. The `track` of what comes out is ignored.
+    /// The effort may change with each frame, and is not to be heard where it does.
     ///
     /// # Errors
     /// [`RenditionError::Frame`]: this frame was lost, go on. [`RenditionError::Unplayable`]: no frame of this track
     /// will ever work.
-    fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError>;
+    fn push(
+        &mut self,
+        frame: &Frame,
+        effort: Effort,
+        out: &mut Vec<Frame>,
+    ) -> Result<(), RenditionError>;
 
     /// The source has a gap: what is buffered inside belongs to the past.
     fn restart(&mut self);
+}
+
+/// How much is done for the sound of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// As well as it can be made.
+    #[default]
+    Full,
+    /// As cheaply: the machine has no time for all.
+    Least,
 }
 
 /// Picks the pictures of an H.264 track that a decoder can show in the order in which they come, with nothing but them.

@@ -1,3 +1,6 @@
+mod pressure;
+mod queue;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -8,12 +11,16 @@ use std::time::Instant;
 
 use zongzi_media::{Frame, aac};
 
-use super::{AudioRendition, RenditionError, Renditions, Unplayable};
+use self::pressure::Pressure;
+pub use self::queue::FRAMES_MAX as QUEUE_FRAMES_MAX;
+use self::queue::{Input, Queue};
+use super::{AudioRendition, Effort, RenditionError, Renditions, Unplayable};
 
 /// A fixed number of threads on which renditions run, and the way to start one.
 ///
 /// Each rendition is worked on by one thread at a time, a few frames at a turn, then the next one: a stream
-/// that floods its queue takes no more than its share. A panic inside a codec ends that rendition only. Dropping the
+/// that floods its queue takes no more than its share. Where the machine has no time for all of them, all are made with
+/// less effort, and then what would come late is left out. A panic inside a codec ends that rendition only. Dropping the
 /// pool ends the threads when their current turn is done.
 pub struct Pool {
     shared: Arc<Shared>,
@@ -29,6 +36,8 @@ pub struct PoolCounts {
     pub closed: u64,
     /// Source frames worked on.
     pub frames: u64,
+    /// Those among them that were coded with the least effort, because frames had to wait.
+    pub eased: u64,
     /// Source frames dropped because a rendition was too slow.
     pub dropped: u64,
     /// Source frames that could not be decoded.
@@ -41,6 +50,8 @@ struct Shared {
     ready: Mutex<VecDeque<Arc<Job>>>,
     wake: Condvar,
     stop: AtomicBool,
+    pressure: Pressure,
+    now: fn() -> Instant,
     counts: Counts,
 }
 
@@ -49,6 +60,7 @@ struct Counts {
     opened: AtomicU64,
     closed: AtomicU64,
     frames: AtomicU64,
+    eased: AtomicU64,
     dropped: AtomicU64,
     failed: AtomicU64,
 }
@@ -77,21 +89,6 @@ struct Job {
     deliver: Box<dyn Fn(Made) -> bool + Send + Sync>,
 }
 
-#[derive(Default)]
-struct Queue {
-    inputs: VecDeque<Input>,
-    /// In `ready`, or on a thread.
-    scheduled: bool,
-    closed: bool,
-}
-
-struct Input {
-    frame: Frame,
-    received: Instant,
-    /// Frames before it were dropped: the codec must be told.
-    after_gap: bool,
-}
-
 enum Codec {
     Unopened,
     Open(Box<dyn AudioRendition>),
@@ -104,12 +101,22 @@ impl Pool {
     /// # Errors
     /// When the system gives no thread.
     pub fn start(threads: usize, renditions: Arc<dyn Renditions>) -> std::io::Result<Self> {
+        Self::start_by(Instant::now, threads, renditions)
+    }
+
+    fn start_by(
+        now: fn() -> Instant,
+        threads: usize,
+        renditions: Arc<dyn Renditions>,
+    ) -> std::io::Result<Self> {
         let pool = Self {
             shared: Arc::new(Shared {
                 renditions,
                 ready: Mutex::default(),
                 wake: Condvar::new(),
                 stop: AtomicBool::new(false),
+                pressure: Pressure::new(now()),
+                now,
                 counts: Counts::default(),
             }),
         };
@@ -150,6 +157,7 @@ impl Pool {
             opened: counts.opened.load(Ordering::Relaxed),
             closed: counts.closed.load(Ordering::Relaxed),
             frames: counts.frames.load(Ordering::Relaxed),
+            eased: counts.eased.load(Ordering::Relaxed),
             dropped: counts.dropped.load(Ordering::Relaxed),
             failed: counts.failed.load(Ordering::Relaxed),
         }
@@ -177,18 +185,8 @@ impl Handle {
     /// Queues a source frame. When the queue is full the oldest one is dropped.
     pub(crate) fn push(&self, frame: Frame, received: Instant) {
         let mut queue = lock(&self.job.queue);
-        if queue.inputs.len() >= QUEUE_FRAMES_MAX {
-            queue.inputs.pop_front();
-            self.shared.counts.dropped.fetch_add(1, Ordering::Relaxed);
-            if let Some(oldest) = queue.inputs.front_mut() {
-                oldest.after_gap = true;
-            }
-        }
-        queue.inputs.push_back(Input {
-            frame,
-            received,
-            after_gap: false,
-        });
+        let dropped = queue.push(frame, received, (self.shared.now)());
+        self.shared.count_dropped(dropped);
         let schedule = !std::mem::replace(&mut queue.scheduled, true);
         drop(queue);
         if schedule {
@@ -200,8 +198,7 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         let mut queue = lock(&self.job.queue);
-        queue.closed = true;
-        queue.inputs.clear();
+        queue.close();
         drop(queue);
         self.shared.counts.closed.fetch_add(1, Ordering::Relaxed);
     }
@@ -243,12 +240,19 @@ impl Shared {
     fn turn(&self, job: &Arc<Job>, out: &mut Vec<Frame>) {
         let mut codec = lock(&job.codec);
         for _ in 0..TURN_FRAMES {
-            let Some(input) = lock(&job.queue).inputs.pop_front() else {
+            let now = (self.now)();
+            let (input, dropped) = lock(&job.queue).pop(now);
+            self.count_dropped(dropped);
+            let Some(input) = input else {
                 break;
             };
             self.counts.frames.fetch_add(1, Ordering::Relaxed);
+            let effort = self.pressure.effort(input.waited(now), now);
+            if effort == Effort::Least {
+                self.counts.eased.fetch_add(1, Ordering::Relaxed);
+            }
             let done = catch_unwind(AssertUnwindSafe(|| {
-                codec.push(self.renditions.as_ref(), &job.config, &input, out)
+                codec.push(self.renditions.as_ref(), &job.config, &input, effort, out)
             }));
             let result = done.unwrap_or_else(|_| {
                 // The codec's state can't be trusted any more, and it won't be touched again.
@@ -273,7 +277,7 @@ impl Shared {
         }
         drop(codec);
         let mut queue = lock(&job.queue);
-        let more = !queue.closed && !queue.inputs.is_empty();
+        let more = queue.has_more();
         queue.scheduled = more;
         drop(queue);
         if more {
@@ -284,6 +288,10 @@ impl Shared {
     fn schedule(&self, job: Arc<Job>) {
         self.lock_ready().push_back(job);
         self.wake.notify_one();
+    }
+
+    fn count_dropped(&self, frames: u64) {
+        self.counts.dropped.fetch_add(frames, Ordering::Relaxed);
     }
 
     fn lock_ready(&self) -> std::sync::MutexGuard<'_, VecDeque<Arc<Job>>> {
@@ -297,6 +305,7 @@ impl Codec {
         renditions: &dyn Renditions,
         config: &aac::Config,
         input: &Input,
+        effort: Effort,
         out: &mut Vec<Frame>,
     ) -> Result<(), RenditionError> {
         if let Self::Unopened = self {
@@ -308,7 +317,7 @@ impl Codec {
         if input.after_gap {
             rendition.restart();
         }
-        rendition.push(&input.frame, out)
+        rendition.push(&input.frame, effort, out)
     }
 }
 
@@ -318,8 +327,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Source frames that wait for a rendition: 1.4 s of AAC. More would be late sound; the oldest goes.
-pub const QUEUE_FRAMES_MAX: usize = 64;
 /// Source frames worked on before the next rendition has its turn.
 const TURN_FRAMES: usize = 8;
 /// More threads than any machine has cores would help nobody.

@@ -38,6 +38,38 @@ fn a_click_is_heard_at_the_time_the_host_gave_it() {
 }
 
 #[test]
+fn the_effort_may_change_at_any_frame_and_is_not_heard_as_a_click() {
+    let frames = fixture::frames(OBS_LC);
+    let packets_by = |effort: &dyn Fn(i64) -> Effort| {
+        let mut transcoder = AacToOpus::new(&config(48_000, 2)).unwrap();
+        let mut packets = Vec::new();
+        for (payload, number) in frames.iter().zip(0..) {
+            transcoder.set_effort(effort(number));
+            let frame = frame(payload, on_time(number));
+            transcoder.push(&frame, &mut packets).unwrap();
+        }
+        packets
+    };
+    let steepest = |packets: &[Frame]| {
+        let samples = listen(packets);
+        let steps = samples.windows(2).map(|pair| pair[1].1[0] - pair[0].1[0]);
+        steps.map(f32::abs).fold(0.0, f32::max)
+    };
+    let full = packets_by(&|_| Effort::Full);
+    let least = packets_by(&|_| Effort::Least);
+    let mixed = packets_by(&|number| match number % 3 {
+        0 => Effort::Least,
+        _ => Effort::Full,
+    });
+    assert_ne!(full, least, "it makes no difference");
+    let times = |packets: &[Frame]| packets.iter().map(|packet| packet.pts).collect::<Vec<_>>();
+    assert_eq!(times(&mixed), times(&full));
+    let bound = 1.1 * steepest(&full).max(steepest(&least));
+    let mixed = steepest(&mixed);
+    assert!(mixed < bound, "{mixed}, at most {bound}");
+}
+
+#[test]
 fn each_frame_is_a_packet_that_begins_where_the_last_ended_though_timestamps_are_rounded_to_milliseconds()
  {
     let mut transcoder = AacToOpus::new(&config(48_000, 2)).unwrap();

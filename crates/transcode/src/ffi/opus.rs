@@ -71,7 +71,7 @@ impl Encoder {
             packet: Box::new([0; PACKET_BYTES_MAX]),
         };
         encoder.set(sys::OPUS_SET_BITRATE_REQUEST, bitrate)?;
-        encoder.set(sys::OPUS_SET_COMPLEXITY_REQUEST, complexity)?;
+        encoder.set_complexity(complexity)?;
         encoder.set(
             sys::OPUS_SET_BANDWIDTH_REQUEST,
             sys::OPUS_BANDWIDTH_FULLBAND,
@@ -167,6 +167,11 @@ impl Encoder {
             .ok()
             .filter(|_| code == sys::OPUS_OK)
             .ok_or(Error(code))
+    }
+
+    /// From 0 to 10, from the next packet on.
+    pub(crate) fn set_complexity(&mut self, complexity: i32) -> Result<(), Error> {
+        self.set(sys::OPUS_SET_COMPLEXITY_REQUEST, complexity)
     }
 
     fn set(&mut self, request: c_int, value: sys::opus_int32) -> Result<(), Error> {

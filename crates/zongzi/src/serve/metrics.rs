@@ -125,6 +125,7 @@ impl Sources {
             opened: counts.opened,
             closed: counts.closed,
             frames: counts.frames,
+            eased: counts.eased,
             dropped: counts.dropped,
             failed: counts.failed,
         }

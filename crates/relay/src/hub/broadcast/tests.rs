@@ -158,7 +158,7 @@ impl Rig {
     fn render(&mut self) {
         let Some(number) = self.rendition else { return };
         for (frame, received) in std::mem::take(&mut self.pushed) {
-            self.act(|core, _| core.made(number, Made::Frame(frame, received)));
+            self.act(|core, now| core.made(now, number, Made::Frame(frame, received)));
         }
     }
 

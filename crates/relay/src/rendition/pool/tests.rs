@@ -1,20 +1,27 @@
 //! Real threads, no sleeps: the codecs here wait for the test, and the test for them, over channels.
 
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::*;
 use crate::fixture::{Sound, aac_track, sound};
 
-/// Hands every frame on, after the test has let it.
+/// Hands every frame on, after the test has let it. Says what was asked of it instead of "say".
 struct Gated {
     go: Arc<Mutex<Receiver<()>>>,
     restarted: bool,
 }
 
 impl AudioRendition for Gated {
-    fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError> {
+    fn push(
+        &mut self,
+        frame: &Frame,
+        effort: Effort,
+        out: &mut Vec<Frame>,
+    ) -> Result<(), RenditionError> {
         self.wait();
         match frame.payload.as_ref() {
             b"broken" => return Err(RenditionError::Frame("broken".to_owned())),
@@ -25,6 +32,13 @@ impl AudioRendition for Gated {
         let mut frame = frame.clone();
         if std::mem::take(&mut self.restarted) {
             frame.payload = Bytes::from_static(b"after a gap");
+        }
+        if frame.payload.as_ref() == b"say" {
+            let said: &[u8] = match effort {
+                Effort::Full => b"full",
+                Effort::Least => b"least",
+            };
+            frame.payload = Bytes::from_static(said);
         }
         out.push(frame);
         Ok(())
@@ -57,6 +71,12 @@ fn open_gate() -> Receiver<()> {
     open
 }
 
+/// A clock by which nothing ever waits, however slow the machine is.
+fn frozen() -> Instant {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    *START
+}
+
 struct Rig {
     pool: Pool,
     go: SyncSender<()>,
@@ -68,7 +88,7 @@ impl Rig {
         let gate = Arc::new(Mutex::new(gate));
         let renditions = Arc::new(Sound(move || Ok(Gated::behind(&gate))));
         Self {
-            pool: Pool::start(threads, renditions).unwrap(),
+            pool: Pool::start_by(frozen, threads, renditions).unwrap(),
             go,
         }
     }
@@ -134,6 +154,48 @@ fn a_slow_rendition_loses_its_own_oldest_input_and_is_told_of_the_gap() {
 }
 
 #[test]
+fn a_machine_that_is_short_of_time_takes_less_effort_and_then_leaves_out_what_would_be_late() {
+    static MILLIS: AtomicU64 = AtomicU64::new(0);
+    fn clock() -> Instant {
+        frozen() + Duration::from_millis(MILLIS.load(Ordering::SeqCst))
+    }
+    let (go, gate) = sync_channel(1_000);
+    let gate = Arc::new(Mutex::new(gate));
+    let renditions = Sound(move || Ok(Gated::behind(&gate)));
+    let pool = Pool::start_by(clock, 1, Arc::new(renditions)).unwrap();
+    let rig = Rig { pool, go };
+    let (handle, results) = rig.rendition();
+    let say = |number| push(&handle, number, b"say");
+    // The thread has taken the first, and the others wait behind it.
+    let stuck = |first| {
+        let taken = rig.pool.counts().frames + 1;
+        say(first);
+        while rig.pool.counts().frames < taken {
+            thread::yield_now();
+        }
+        say(first + 1);
+        say(first + 2);
+    };
+    let is = |number, payload: &'static [u8]| {
+        rig.let_through(1);
+        assert_eq!(next(&results), (number, Bytes::from_static(payload)));
+    };
+    stuck(1);
+    MILLIS.store(50, Ordering::SeqCst);
+    is(1, b"full");
+    is(2, b"least");
+    is(3, b"least");
+    MILLIS.store(10_000, Ordering::SeqCst);
+    stuck(4);
+    MILLIS.store(10_300, Ordering::SeqCst);
+    is(4, b"full");
+    say(7);
+    is(7, b"after a gap");
+    let counts = rig.pool.counts();
+    assert_eq!((counts.eased, counts.dropped), (2, 2));
+}
+
+#[test]
 fn a_broken_frame_is_counted_and_the_next_one_goes_on() {
     let rig = Rig::new(1);
     let (handle, results) = rig.rendition();
@@ -176,7 +238,7 @@ fn a_stuck_rendition_leaves_the_other_thread_to_others() {
         let gate = lock(&first).take().unwrap_or_else(open_gate);
         Ok(Gated::behind(&Arc::new(Mutex::new(gate))))
     });
-    let pool = Pool::start(2, Arc::new(renditions)).unwrap();
+    let pool = Pool::start_by(frozen, 2, Arc::new(renditions)).unwrap();
     let rig = Rig { pool, go };
     let (stuck, stuck_results) = rig.rendition();
     push(&stuck, 0, b"waits");

@@ -1,6 +1,6 @@
 use zongzi_media::{Frame, aac, h264};
 use zongzi_relay::rendition::{
-    AudioRendition, DeliverVideo, Fate, GiveWay, InOrderRendition, Rate, RenditionError,
+    AudioRendition, DeliverVideo, Effort, Fate, GiveWay, InOrderRendition, Rate, RenditionError,
     Renditions, Unplayable, VideoRendition,
 };
 use zongzi_transcode::{AacToOpus, ip};
@@ -14,10 +14,7 @@ pub(crate) struct Transcoders {
     pub(crate) video: Workers,
 }
 
-struct Opus {
-    config: aac::Config,
-    transcoder: AacToOpus,
-}
+struct Opus(AacToOpus);
 
 struct InOrder(ip::Rendition);
 
@@ -41,10 +38,7 @@ impl Renditions for Transcoders {
 
     fn opus(&self, config: &aac::Config) -> Result<Box<dyn AudioRendition>, Unplayable> {
         let transcoder = AacToOpus::new(config).map_err(unplayable)?;
-        Ok(Box::new(Opus {
-            config: config.clone(),
-            transcoder,
-        }))
+        Ok(Box::new(Opus(transcoder)))
     }
 }
 
@@ -60,15 +54,21 @@ impl InOrderRendition for InOrder {
 }
 
 impl AudioRendition for Opus {
-    fn push(&mut self, frame: &Frame, out: &mut Vec<Frame>) -> Result<(), RenditionError> {
-        Ok(self.transcoder.push(frame, out).map_err(unplayable)?)
+    fn push(
+        &mut self,
+        frame: &Frame,
+        effort: Effort,
+        out: &mut Vec<Frame>,
+    ) -> Result<(), RenditionError> {
+        self.0.set_effort(match effort {
+            Effort::Full => zongzi_transcode::Effort::Full,
+            Effort::Least => zongzi_transcode::Effort::Least,
+        });
+        Ok(self.0.push(frame, out).map_err(unplayable)?)
     }
 
     fn restart(&mut self) {
-        // The configuration was good once; if opening the codecs fails now, the old state is better than none.
-        if let Ok(fresh) = AacToOpus::new(&self.config) {
-            self.transcoder = fresh;
-        }
+        self.0.restart();
     }
 }
 

@@ -34,11 +34,26 @@ fn what_an_ended_rendition_still_makes_is_not_sent() {
     let (frame, received) = rig.pushed.pop().unwrap();
     rig.host(&[aac_track()]);
     assert_eq!(rig.rendition, Some(2));
-    rig.act(|core, _| core.made(1, Made::Frame(frame.clone(), received)));
-    rig.act(|core, _| core.made(1, Made::Unplayable(Unplayable::HeAac)));
+    rig.act(|core, now| core.made(now, 1, Made::Frame(frame.clone(), received)));
+    rig.act(|core, now| core.made(now, 1, Made::Unplayable(Unplayable::HeAac)));
     assert_eq!((rig.audio().len(), rig.core.reasons().count()), (0, 0));
-    rig.act(|core, _| core.made(2, Made::Frame(frame, received)));
+    rig.act(|core, now| core.made(now, 2, Made::Frame(frame, received)));
     assert_eq!(rig.audio().len(), 1);
+}
+
+#[test]
+fn sound_is_as_old_as_its_rendition_and_not_as_its_source() {
+    // A shard tells by it whether it is behind itself.
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[aac_track()]);
+    rig.frame(sound(0, Bytes::from_static(&[7; 200])));
+    let came = rig.epoch + rig.at;
+    rig.pass(Duration::from_millis(150));
+    rig.render();
+    let audio = rig.audio();
+    let age = audio[0].received.duration_since(came);
+    assert_eq!(age, Duration::from_millis(150));
 }
 
 #[test]
@@ -46,7 +61,7 @@ fn sound_that_turns_out_unplayable_is_said_and_not_tried_again() {
     let mut rig = Rig::new();
     rig.act(|core, _| core.subscribe(SHARD));
     rig.host(&[aac_track()]);
-    rig.act(|core, _| core.made(1, Made::Unplayable(Unplayable::HeAac)));
+    rig.act(|core, now| core.made(now, 1, Made::Unplayable(Unplayable::HeAac)));
     assert_eq!(rig.core.reasons().collect::<Vec<_>>(), [Reason::HeAac]);
     rig.frame(sound(0, Bytes::from_static(&[7; 200])));
     rig.act(|core, _| core.subscribe(ShardId(1)));

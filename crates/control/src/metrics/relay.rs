@@ -236,6 +236,11 @@ pub(super) fn shards(page: &mut Page, shards: &Shards) {
         shards.late,
     );
     page.count(
+        "zongzi_relay_left_out_total",
+        "Times that a shard stayed behind, and left out the groups that it was at so as to be in time with the next.",
+        shards.left_out,
+    );
+    page.count(
         "zongzi_relay_batch_gaps_total",
         "Gaps in a broadcast's batches, each healed by a snapshot or the next keyframe.",
         shards.gaps,

@@ -165,6 +165,8 @@ pub struct Shards {
     pub queue_dropped: u64,
     /// Batches that a shard came to too late to send them at once.
     pub late: u64,
+    /// Times that a shard stayed behind, and left out the groups that it was at.
+    pub left_out: u64,
     /// Gaps in a broadcast's batches.
     pub gaps: u64,
     /// Datagrams of nobody.

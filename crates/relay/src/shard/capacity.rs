@@ -10,6 +10,8 @@ pub(super) struct Capacity {
     since: Instant,
     spent: Duration,
     late: bool,
+    /// Spans in a row, up to the last one, in which something was.
+    late_spans: u32,
     /// Bits a second that were carried when the span began.
     carried: u64,
     before: Option<Span>,
@@ -32,6 +34,7 @@ impl Capacity {
             since: now,
             spent: Duration::ZERO,
             late: false,
+            late_spans: 0,
             carried: 0,
             before: None,
             told: VecDeque::with_capacity(SPANS_MAX),
@@ -46,6 +49,15 @@ impl Capacity {
     /// Live media came to its turn so late that it was not sent.
     pub(super) fn late(&mut self) {
         self.late = true;
+    }
+
+    /// Whether this is more than a moment of the machine: the shard was late in each of the last [`STAYS_SPANS`]. Asking begins anew.
+    pub(super) fn stays_behind(&mut self) -> bool {
+        let stays = self.late_spans >= STAYS_SPANS;
+        if stays {
+            self.late_spans = 0;
+        }
+        stays
     }
 
     /// Whether it is time to [`Capacity::close`] the span.
@@ -69,6 +81,7 @@ impl Capacity {
         } else {
             before.and_then(|before| together(before, span))
         };
+        self.late_spans = if self.late { self.late_spans + 1 } else { 0 };
         self.since = now;
         self.spent = Duration::ZERO;
         self.late = false;
@@ -98,6 +111,8 @@ fn could_carry(carried: u64, busy: u128) -> Option<u64> {
 const SPAN: Duration = Duration::from_secs(1);
 /// What was told is forgotten after so many.
 const SPANS_MAX: usize = 10;
+/// A machine that stood still for half a second is late in one, or at the end of one and the begin of the next.
+const STAYS_SPANS: u32 = 3;
 /// Thousandths of a shard's time from which on one can tell from them what more it could do.
 const TELLING: u128 = 250;
 /// Thousandths of its time that may be filled: what is left is for keyframes, joins, and what else the machine does.
@@ -193,6 +208,23 @@ mod tests {
         let told = spans(&mut capacity, start + SPAN * 7, &[100; 8], 1_000);
         assert_eq!(told[..6], [few; 6]);
         assert_eq!(told[6..], [some, None]);
+    }
+
+    #[test]
+    fn a_shard_stays_behind_when_it_is_late_three_seconds_in_a_row() {
+        let start = Instant::now();
+        let mut capacity = carrying(start, 1_000);
+        let late = [true, true, false, true, true, true, true, true, true, false];
+        let mut stays = Vec::new();
+        for (number, late) in (1..).zip(late) {
+            if late {
+                capacity.late();
+            }
+            capacity.close(start + SPAN * number, 1_000);
+            stays.push(capacity.stays_behind());
+        }
+        let [yes, no] = [true, false];
+        assert_eq!(stays, [no, no, no, no, no, yes, no, no, yes, no]);
     }
 
     #[test]

@@ -35,6 +35,8 @@ pub struct ShardCounters {
     pub queue_dropped: AtomicU64,
     /// Live batches that the shard came to too late to send them at once.
     pub late: AtomicU64,
+    /// Times that the shard stayed behind, and left out the groups that it was at.
+    pub left_out: AtomicU64,
     /// Gaps seen in a broadcast's batches, each healed by a snapshot or the next keyframe.
     pub gaps: AtomicU64,
     /// Datagrams of nobody.

@@ -72,10 +72,7 @@ impl Feed {
 
     /// Forgets everything.
     pub(crate) fn clear(&mut self) {
-        self.video.clear();
-        self.bytes = 0;
-        self.keyframe = None;
-        self.before = None;
+        self.leave_out();
         self.audio_next = None;
         self.dejitter = Dejitter::default();
     }
@@ -107,6 +104,14 @@ impl Feed {
     /// newer keyframe makes needless.
     pub(crate) fn hurry(&mut self) {
         self.hurried = true;
+    }
+
+    /// The shard stays behind: nothing of this group is sent any more, and viewers go on at the next keyframe.
+    pub(crate) fn leave_out(&mut self) {
+        self.video.clear();
+        self.bytes = 0;
+        self.keyframe = None;
+        self.before = None;
     }
 
     /// Whether viewers should rather skip to a newer keyframe than be sent all there is.
@@ -184,10 +189,7 @@ impl Feed {
                 return Pushed::Unusable;
             }
             if batch.sequence > end {
-                self.video.clear();
-                self.bytes = 0;
-                self.keyframe = None;
-                self.before = None;
+                self.leave_out();
                 pushed = Pushed::Lost;
             }
         }
@@ -289,6 +291,19 @@ mod tests {
         assert_eq!((feed.end(), feed.keyframe()), (Some(11), Some(10)));
         check(&mut feed, 12, true, Pushed::Lost);
         assert_eq!((feed.end(), feed.keyframe()), (Some(13), Some(12)));
+    }
+
+    #[test]
+    fn what_is_left_out_of_a_group_takes_the_rest_of_it_along() {
+        let now = Instant::now();
+        let mut feed = Feed::default();
+        assert_eq!(feed.push(&video(1, true, now)), Pushed::Next);
+        assert_eq!(feed.push(&video(2, false, now)), Pushed::Next);
+        feed.leave_out();
+        assert_eq!((feed.end(), feed.keyframe()), (None, None));
+        assert_eq!(feed.push(&video(3, false, now)), Pushed::Unusable);
+        assert_eq!(feed.push(&video(4, true, now)), Pushed::Next);
+        assert_eq!((feed.end(), feed.keyframe()), (Some(5), Some(4)));
     }
 
     #[test]

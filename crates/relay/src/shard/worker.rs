@@ -2,7 +2,7 @@
 //!
 //! **Hot path.** Per live batch: one wake, then for each viewer of its broadcast what `viewer` describes, and one
 //! `sendmmsg` for each 64 messages. Live batches come first; then what others ask, datagrams, and a bounded time of
-//! handshakes, so that a crowd of joins cannot hold up those who watch. It may not block, lock, or allocate per packet.
+//! handshakes and of backlogs, so that a crowd of joins cannot hold up those who watch. It may not block, lock, or allocate per packet.
 //!
 //! **Pictures come evenly.** One that a host sends early waits until those that come late would be there (`dejitter`), once
 //! for all viewers.
@@ -54,7 +54,11 @@ pub(super) struct Worker {
     viewers: Viewers,
     broadcasts: BTreeMap<BroadcastId, Channel>,
     /// Viewers who are sent a backlog.
-    catching_up: Vec<ViewerKey>,
+    catching_up: VecDeque<ViewerKey>,
+    /// When their turn last began.
+    caught_up: Instant,
+    /// How many of them have not had it yet.
+    to_catch_up: usize,
     /// Viewers whose transport is not proved yet.
     connecting: Vec<ViewerKey>,
     handshakes: VecDeque<Handshake>,
@@ -117,7 +121,9 @@ impl Worker {
             clock,
             viewers: Viewers::default(),
             broadcasts: BTreeMap::new(),
-            catching_up: Vec::new(),
+            catching_up: VecDeque::new(),
+            caught_up: clock.started,
+            to_catch_up: 0,
             connecting: Vec::new(),
             handshakes: VecDeque::new(),
             due: BinaryHeap::new(),
@@ -164,7 +170,7 @@ impl Worker {
         more |= self.take_datagrams();
         self.capacity.note(began.elapsed());
         more |= self.take_handshakes();
-        self.catch_up();
+        more |= self.catch_up();
         self.look_at_connecting();
         self.sweep();
         self.sender.flush();
@@ -172,22 +178,18 @@ impl Worker {
     }
 
     fn timeout(&self) -> Duration {
-        let patience = self.patience();
-        match self.due.peek() {
-            Some(Reverse((due, _))) => {
-                patience.min(due.saturating_duration_since(self.clock.now().at))
-            }
-            None => patience,
-        }
-    }
-
-    fn patience(&self) -> Duration {
-        if self.catching_up.is_empty() && self.connecting.is_empty() {
-            SWEEP_EVERY
-        } else if self.catching_up.is_empty() {
+        let now = self.clock.now().at;
+        let patience = if !self.catching_up.is_empty() {
+            let next = self.caught_up + CATCH_UP_EVERY;
+            next.saturating_duration_since(now)
+        } else if !self.connecting.is_empty() {
             LOOK_EVERY
         } else {
-            CATCH_UP_EVERY
+            SWEEP_EVERY
+        };
+        match self.due.peek() {
+            Some(Reverse((due, _))) => patience.min(due.saturating_duration_since(now)),
+            None => patience,
         }
     }
 

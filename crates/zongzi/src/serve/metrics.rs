@@ -158,6 +158,7 @@ impl Sources {
             groups_skipped: sum(|shard| &shard.groups_skipped),
             queue_dropped: sum(|shard| &shard.queue_dropped),
             late: sum(|shard| &shard.late),
+            left_out: sum(|shard| &shard.left_out),
             gaps: sum(|shard| &shard.gaps),
             datagrams_unknown: sum(|shard| &shard.datagrams_unknown),
             datagrams_dropped: sum(|shard| &shard.datagrams_dropped),

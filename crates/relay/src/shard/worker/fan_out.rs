@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use zongzi_transport::Sender;
 
-use super::{Channel, Worker};
+use super::{CATCH_UP_EVERY, Channel, Worker};
 use crate::packetize::{Batch, BatchKind};
 use crate::shard::counters::{ShardCounters, add};
 use crate::shard::feed::{Feed, Pushed};
@@ -37,11 +37,12 @@ impl<'a> Due<'a> {
 
 impl Worker {
     /// Handles live messages in a turn that began then, for [`LIVE_BUDGET`]. A shard that is behind would else send and
-    /// send, and meanwhile lose what its viewers say: that they are there.
+    /// send, and meanwhile lose what its viewers say: that they are there. Not for so many: what comes too late costs next
+    /// to nothing, and a shard that took only some of it each turn would never come back to now.
     pub(super) fn take_live(&mut self, began: Instant) -> bool {
         let mut taken = 0;
         let more = loop {
-            if taken == LIVE_AT_ONCE || taken > 0 && began.elapsed() > LIVE_BUDGET {
+            if taken > 0 && began.elapsed() > LIVE_BUDGET {
                 break true;
             }
             let Ok(message) = self.inbox.live.try_recv() else {
@@ -251,7 +252,7 @@ impl Worker {
                 Ok(behind) => {
                     if behind && !viewer.catching_up {
                         viewer.catching_up = true;
-                        self.catching_up.push(*key);
+                        self.catching_up.push_back(*key);
                     }
                     settle(viewer, now.at, &self.counters);
                 }
@@ -287,32 +288,59 @@ impl Worker {
         let carried = carried.fold(0, u64::saturating_add);
         let capacity = self.capacity.close(now, carried).unwrap_or(0);
         self.counters.capacity.store(capacity, Relaxed);
+        if self.capacity.stays_behind() {
+            // Sending what is late costs more than sending it in time: bursts, and what they make receivers lose. It would
+            // go on for as long as all watch.
+            for channel in self.broadcasts.values_mut() {
+                channel.feed.leave_out();
+            }
+            add(&self.counters.left_out, 1);
+        }
     }
 
-    pub(super) fn catch_up(&mut self) {
-        if self.catching_up.is_empty() {
-            return;
-        }
+    /// Goes on with the backlogs, each once in [`CATCH_UP_EVERY`] (100 broadcasts make thousands of turns a second), for
+    /// [`CATCH_UP_BUDGET`] in one turn. Returns whether some had no turn yet.
+    pub(super) fn catch_up(&mut self) -> bool {
         let now = self.clock.now();
-        let mut list = std::mem::take(&mut self.catching_up);
-        list.retain(|key| {
-            let Some(viewer) = self.viewers.viewer(*key) else {
+        if self.to_catch_up == 0 {
+            if self.catching_up.is_empty() || self.caught_up + CATCH_UP_EVERY > now.at {
                 return false;
+            }
+            self.caught_up = now.at;
+            self.to_catch_up = self.catching_up.len();
+        }
+        while self.to_catch_up > 0 {
+            self.to_catch_up -= 1;
+            // Who falls behind meanwhile is behind them in the line.
+            let Some(key) = self.catching_up.pop_front() else {
+                self.to_catch_up = 0;
+                break;
             };
-            let Some(channel) = self.broadcasts.get(&viewer.session.broadcast) else {
-                return false;
-            };
-            let due = Due::pictures(&channel.feed);
-            let sender = &mut self.sender;
-            let served = catch_unwind(AssertUnwindSafe(|| serve(viewer, now, due, sender)));
-            // A panic shows again in the fan-out of the next batch, which ends the viewer.
-            viewer.catching_up = served.unwrap_or(false);
-            settle(viewer, now.at, &self.counters);
-            viewer.catching_up
-        });
-        // Whoever fell behind meanwhile is on the new list.
-        list.append(&mut self.catching_up);
-        self.catching_up = list;
+            if self.go_on(key, now) {
+                self.catching_up.push_back(key);
+            }
+            if now.at.elapsed() > CATCH_UP_BUDGET {
+                break;
+            }
+        }
+        self.to_catch_up > 0
+    }
+
+    /// Sends a viewer more of his backlog. Returns whether there still is one.
+    fn go_on(&mut self, key: ViewerKey, now: Tick) -> bool {
+        let Some(viewer) = self.viewers.viewer(key) else {
+            return false;
+        };
+        let Some(channel) = self.broadcasts.get(&viewer.session.broadcast) else {
+            return false;
+        };
+        let due = Due::pictures(&channel.feed);
+        let sender = &mut self.sender;
+        let served = catch_unwind(AssertUnwindSafe(|| serve(viewer, now, due, sender)));
+        // A panic shows again in the fan-out of the next batch, which ends the viewer.
+        viewer.catching_up = served.unwrap_or(false);
+        settle(viewer, now.at, &self.counters);
+        viewer.catching_up
     }
 }
 
@@ -354,11 +382,11 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
     }
 }
 
-/// Live messages handled before anything else has its turn: 30 ms of 100 broadcasts.
-const LIVE_AT_ONCE: usize = 256;
 /// Live messages begin within this of a turn's begin, so that datagrams have their turn after one keyframe to a thousand
 /// viewers at the latest.
 const LIVE_BUDGET: Duration = Duration::from_millis(20);
+/// Backlogs have so much of a turn: a thousand of them take longer than live media may wait.
+const CATCH_UP_BUDGET: Duration = Duration::from_millis(20);
 /// A lost message is healed by a new snapshot, unless the last one is as young as this: then by the next keyframe.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
 /// A batch that waited this long for the shard is not sent at its turn: sound would be heard late for good, and every

@@ -55,7 +55,7 @@ pub(super) struct Worker {
     broadcasts: BTreeMap<BroadcastId, Channel>,
     /// Viewers who are sent a backlog.
     catching_up: VecDeque<ViewerKey>,
-    /// When their turn last began.
+    /// When their turn last ended.
     caught_up: Instant,
     /// How many of them have not had it yet.
     to_catch_up: usize,
@@ -180,8 +180,7 @@ impl Worker {
     fn timeout(&self) -> Duration {
         let now = self.clock.now().at;
         let patience = if !self.catching_up.is_empty() {
-            let next = self.caught_up + CATCH_UP_EVERY;
-            next.saturating_duration_since(now)
+            CATCH_UP_EVERY
         } else if !self.connecting.is_empty() {
             LOOK_EVERY
         } else {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use zongzi_transport::Sender;
 
-use super::{CATCH_UP_EVERY, Channel, Worker};
+use super::{Channel, Worker};
 use crate::packetize::{Batch, BatchKind};
 use crate::shard::counters::{ShardCounters, add};
 use crate::shard::feed::{Feed, Pushed};
@@ -237,6 +237,7 @@ impl Worker {
             return;
         };
         let mut broken = Vec::new();
+        let mut fell_behind = 0;
         for key in &channel.viewers {
             let Some(viewer) = self.viewers.viewer(*key) else {
                 continue;
@@ -251,13 +252,18 @@ impl Worker {
             match served {
                 Ok(behind) => {
                     if behind && !viewer.catching_up {
+                        // Before those who come: he was at live, and what is left is the end of a keyframe.
                         viewer.catching_up = true;
-                        self.catching_up.push_back(*key);
+                        self.catching_up.push_front(*key);
+                        fell_behind += 1;
                     }
                     settle(viewer, now.at, &self.counters);
                 }
                 Err(_panic) => broken.push(*key),
             }
+        }
+        if self.to_catch_up > 0 {
+            self.to_catch_up += fell_behind;
         }
         channel.sound.clear();
         channel.sound_due = None;
@@ -298,20 +304,18 @@ impl Worker {
         }
     }
 
-    /// Goes on with the backlogs, each once in [`CATCH_UP_EVERY`] (100 broadcasts make thousands of turns a second), for
-    /// [`CATCH_UP_BUDGET`] in one turn. Returns whether some had no turn yet.
+    /// Goes on with the backlogs, [`CATCH_UP_APART`] after they last had their turn (100 broadcasts make thousands of turns a
+    /// second), for [`CATCH_UP_BUDGET`] in one turn. Returns whether some had none yet.
     pub(super) fn catch_up(&mut self) -> bool {
         let now = self.clock.now();
         if self.to_catch_up == 0 {
-            if self.catching_up.is_empty() || self.caught_up + CATCH_UP_EVERY > now.at {
+            if self.catching_up.is_empty() || self.caught_up + CATCH_UP_APART > now.at {
                 return false;
             }
-            self.caught_up = now.at;
             self.to_catch_up = self.catching_up.len();
         }
         while self.to_catch_up > 0 {
             self.to_catch_up -= 1;
-            // Who falls behind meanwhile is behind them in the line.
             let Some(key) = self.catching_up.pop_front() else {
                 self.to_catch_up = 0;
                 break;
@@ -323,7 +327,11 @@ impl Worker {
                 break;
             }
         }
-        self.to_catch_up > 0
+        let more = self.to_catch_up > 0;
+        if !more {
+            self.caught_up = Instant::now();
+        }
+        more
     }
 
     /// Sends a viewer more of his backlog. Returns whether there still is one.
@@ -385,6 +393,8 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
 /// Live messages begin within this of a turn's begin, so that datagrams have their turn after one keyframe to a thousand
 /// viewers at the latest.
 const LIVE_BUDGET: Duration = Duration::from_millis(20);
+/// Backlogs wait at least this long for their next turn.
+const CATCH_UP_APART: Duration = Duration::from_millis(2);
 /// Backlogs have so much of a turn: a thousand of them take longer than live media may wait.
 const CATCH_UP_BUDGET: Duration = Duration::from_millis(20);
 /// A lost message is healed by a new snapshot, unless the last one is as young as this: then by the next keyframe.

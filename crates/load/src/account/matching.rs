@@ -18,8 +18,6 @@ pub(crate) const AGREED_MIN: u32 = 30;
 /// Frames found by their timestamp alone, after which one is looked into again: ten seconds. A viewer who was late by the
 /// same time for longer than [`AGREED_MIN`] would be taken to see older frames than he does.
 const UNCHECKED_MAX: u32 = 300;
-/// Frames in a row without a match after which the alignment is taken to be wrong.
-const MISSES_MAX: u32 = 15;
 
 /// Finds for each frame that a viewer got the frame that the host sent.
 ///
@@ -35,7 +33,6 @@ pub(crate) struct Matcher {
     /// Frames found by their timestamp since one was recognised.
     unchecked: u32,
     last: u64,
-    misses: u32,
     /// Frames without a match since the newest that had one.
     unknown: u32,
     /// Bit `n % 512` is set when frame `n` was counted, for frames behind [`Matcher::newest`] by less than 512.
@@ -94,7 +91,6 @@ impl Matcher {
         self.offset = Some(offset);
         self.unchecked = 0;
         self.last = sent.index;
-        self.misses = 0;
         Some(*sent)
     }
 
@@ -110,14 +106,11 @@ impl Matcher {
         let Some(sent) = self.find(log, rtp_time) else {
             self.unmatched += 1;
             self.unknown += 1;
-            self.misses += 1;
-            if self.misses >= MISSES_MAX {
-                self.offset = None;
-                self.agreed = 0;
-            }
+            // The server's clock has moved. Who was late by a frame would be taken for one who sees the frame before.
+            self.offset = None;
+            self.agreed = 0;
             return None;
         };
-        self.misses = 0;
         self.unchecked = self.unchecked.saturating_add(1);
         self.last = sent.index;
         if self.first.is_none() {
@@ -316,6 +309,27 @@ mod tests {
     }
 
     #[test]
+    fn a_viewer_who_was_late_by_a_frame_and_comes_to_live_has_lost_none() {
+        let log = log(300);
+        let mut matcher = Matcher::default();
+        for index in 100..300_u64 {
+            // A leap of 18 ms, and then more than a second that is a little slow.
+            let late = match index {
+                ..140 => 3_000,
+                140..186 => 1_380 - 30 * (index - 140),
+                _ => 0,
+            };
+            let time = time(index).wrapping_add(u32::try_from(late).expect("small"));
+            if !matcher.is_aligned() {
+                matcher.align(&log, time, index % 150);
+            }
+            matcher.whole(&log, time, Stamp(0));
+        }
+        assert_eq!((matcher.lost(299), matcher.unmatched), (0, 0));
+        assert_eq!(matcher.first_hole, None);
+    }
+
+    #[test]
     fn what_the_host_sent_minus_what_came_is_lost() {
         let all = watched(240..300);
         assert_eq!(
@@ -510,7 +524,8 @@ mod tests {
         for index in 240..250 {
             assert!(matcher.whole(&log, time(index), Stamp(0)).is_some());
         }
-        for index in 250..250 + u64::from(MISSES_MAX) {
+        let next = 265;
+        for index in 250..next {
             assert!(
                 matcher
                     .whole(&log, time(index).wrapping_add(900_000_000), Stamp(0))
@@ -518,10 +533,9 @@ mod tests {
             );
         }
         assert!(!matcher.is_aligned());
-        assert_eq!(matcher.unmatched, u64::from(MISSES_MAX));
+        assert_eq!(matcher.unmatched, 15);
         // Those that came meanwhile were the ones between: none is missing.
         let mut skipped = matcher.clone();
-        let next = 250 + u64::from(MISSES_MAX);
         let elsewhere = |index| time(index).wrapping_add(900_000_000);
         matcher.align(&log, elsewhere(next), next % 150);
         assert!(matcher.whole(&log, elsewhere(next), Stamp(0)).is_some());
@@ -529,7 +543,7 @@ mod tests {
         // Another one between was left out: which one, nobody can tell.
         skipped.align(&log, elsewhere(next + 1), (next + 1) % 150);
         assert!(skipped.whole(&log, elsewhere(next + 1), Stamp(0)).is_some());
-        assert_eq!(skipped.unmatched, u64::from(MISSES_MAX));
-        assert_eq!(skipped.lost(next + 1), u64::from(MISSES_MAX) + 1);
+        assert_eq!(skipped.unmatched, 15);
+        assert_eq!(skipped.lost(next + 1), 16);
     }
 }

@@ -115,7 +115,7 @@ impl Report {
     }
 
     /// By how much what is heard is older than what is shown, as the browser reckons from sender reports, in milliseconds.
-    /// The server's say of sound that it was made 35 ms later than it was.
+    /// The server's say of sound that it was made 55 ms later than it was.
     pub fn sound_after_picture_as_stated(&self) -> Option<f64> {
         let (audio, video) = (
             self.audio.estimated_playout_timestamp,

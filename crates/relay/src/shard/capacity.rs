@@ -15,6 +15,8 @@ pub(super) struct Capacity {
     /// Bits a second that were carried when the span began.
     carried: u64,
     before: Option<Span>,
+    /// Thousandths of a span under which the shard has time for everything.
+    quiet: u16,
     /// What the last spans told, at most [`SPANS_MAX`].
     told: VecDeque<Option<u64>>,
 }
@@ -37,8 +39,20 @@ impl Capacity {
             late_spans: 0,
             carried: 0,
             before: None,
+            quiet: 0,
             told: VecDeque::with_capacity(SPANS_MAX),
         }
+    }
+
+    /// With so many thousandths of its time under which a shard [is quiet](Self::is_quiet).
+    pub(super) fn with_quiet(self, quiet: u16) -> Self {
+        Self { quiet, ..self }
+    }
+
+    /// Whether the shard had so much time left in the last span that it need not save any.
+    pub(super) fn is_quiet(&self) -> bool {
+        let before = self.before;
+        before.is_some_and(|span| span.busy < u128::from(self.quiet))
     }
 
     /// Serving those who watch took so long.
@@ -208,6 +222,23 @@ mod tests {
         let told = spans(&mut capacity, start + SPAN * 7, &[100; 8], 1_000);
         assert_eq!(told[..6], [few; 6]);
         assert_eq!(told[6..], [some, None]);
+    }
+
+    #[test]
+    fn a_shard_is_quiet_while_the_last_second_left_it_time_and_not_before_the_first() {
+        let start = Instant::now();
+        let mut capacity = Capacity::new(start).with_quiet(100);
+        assert!(!capacity.is_quiet());
+        let mut quiet = Vec::new();
+        for (number, spent) in (1..).zip([50, 99, 100, 0]) {
+            capacity.note(SPAN * spent / 1_000);
+            capacity.close(start + SPAN * number, 1_000);
+            quiet.push(capacity.is_quiet());
+        }
+        assert_eq!(quiet, [true, true, false, true]);
+        let mut never = Capacity::new(start);
+        never.close(start + SPAN, 0);
+        assert!(!never.is_quiet());
     }
 
     #[test]

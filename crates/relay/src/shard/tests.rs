@@ -48,6 +48,7 @@ impl House {
     fn open(shards: usize) -> Self {
         Self::with(Config {
             shards,
+            quiet: 0,
             ..Config::new("127.0.0.1:0".parse().unwrap())
         })
     }

@@ -9,7 +9,7 @@
 //!
 //! **Sound rides.** A packet of sound alone costs a send of its own for each viewer, 2.9 µs against 1.2 µs in a picture's
 //! burst. So it is held where a picture is about to come (`cadence`), and goes as the short end of the picture's send, to
-//! all viewers in the same turn.
+//! all viewers in the same turn. A shard that has time to spare lets it go at once: it is heard some 4 ms sooner.
 
 mod cadence;
 mod clock;
@@ -135,6 +135,12 @@ impl Worker {
             heard_all: clock.started,
             over: false,
         }
+    }
+
+    /// With so many thousandths of its time under which sound goes alone.
+    pub(super) fn with_quiet(mut self, quiet: u16) -> Self {
+        self.capacity = self.capacity.with_quiet(quiet);
+        self
     }
 
     /// Works until it is told to end.

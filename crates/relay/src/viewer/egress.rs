@@ -329,10 +329,10 @@ const CNAME: &str = "zongzi";
 /// Sound begins this long after the first picture. While a browser decodes the group of a join, sound piles up in its
 /// buffer, and libwebrtc leaves it there: 95-130 ms against 60 (docs/decisions/0006-sound-with-its-picture.md).
 const SOUND_AFTER: Duration = Duration::from_millis(400);
-/// How much later than its picture sound may be before a browser holds pictures back for it, in ticks of 48 kHz: 35 ms.
+/// How much later than its picture sound may be before a browser holds pictures back for it, in ticks of 48 kHz: 55 ms.
 /// Sender reports say that sound was made so much later than it was. Lip sync acts on 30 ms and more; left alone it makes
-/// every picture 40 ms older, for sound that is heard 40 ms late, which nobody notices.
-const SOUND_ALLOWANCE: u32 = 1_680;
+/// every picture 55 ms older, for sound that is heard 55 ms late, which nobody notices.
+const SOUND_ALLOWANCE: u32 = 2_640;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 /// Two reports with their names.
 const REPORT_BYTES: usize = 128;

@@ -33,7 +33,7 @@ pub struct Answer {
 
 /// Pictures are shown this long after they came, in steps of 10 ms: not much sooner than a browser's sound is heard
 /// (docs/decisions/0006-sound-with-its-picture.md).
-const PLAYOUT_DELAY_MIN_10MS: u16 = 5;
+const PLAYOUT_DELAY_MIN_10MS: u16 = 3;
 /// The same where the host's encoder makes B-frames: the sound of a picture comes later, as the host puts sound between
 /// pictures by their decode times.
 const PLAYOUT_DELAY_MIN_REORDERED_10MS: u16 = 9;

@@ -107,7 +107,7 @@ fn the_answer_to_chromium_is_word_for_word_this() {
             payload_type: 108,
             ssrc: Ssrc(1),
             rtx: Some((109, Ssrc(2))),
-            extensions: Extensions::new(&[(5, &playout_delay(5, 60)), (9, b"0")]).expect("fit"),
+            extensions: Extensions::new(&[(5, &playout_delay(3, 60)), (9, b"0")]).expect("fit"),
             reordered_extensions: Extensions::new(&[(5, &playout_delay(9, 60)), (9, b"0")])
                 .expect("fit"),
         })

@@ -126,6 +126,38 @@ fn sound_rides_with_the_picture_and_goes_alone_when_none_comes() {
 }
 
 #[test]
+fn on_a_quiet_shard_sound_goes_at_once() {
+    let house = House::with(Config {
+        shards: 1,
+        quiet: 1_000,
+        ..Config::new("127.0.0.1:0".parse().unwrap())
+    });
+    house.stage.frame(true, 9);
+    let mut player = house.join();
+    player.live_until("connected", |player| {
+        player.connected && player.video().len() >= 10
+    });
+    // From the end of its first second on a shard knows that it is.
+    player.live(BEFORE_SOUND.max(Duration::from_millis(1_200)));
+    let messages = || count(&house.shards.socket_counters()[0].sent_messages);
+    let before = messages();
+    for _ in 0..ROUND {
+        house.stage.sound();
+        house.stage.frame(false, 9);
+        player.live(Duration::from_millis(4));
+    }
+    player.live_until("pictures and sound", |player| {
+        player.sound().len() >= ROUND && player.video().len() >= 10 + 9 * ROUND
+    });
+    let sent = messages() - before;
+    assert!(
+        sent >= 2 * ROUND as u64,
+        "{sent} messages for {ROUND} of each"
+    );
+    house.shards.shutdown();
+}
+
+#[test]
 fn what_is_lost_on_the_way_is_asked_for_and_comes_again() {
     let house = House::open(1);
     house.stage.frame(true, 9);

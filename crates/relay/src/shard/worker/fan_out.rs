@@ -148,7 +148,8 @@ impl Worker {
         }
         channel.sound.push(Arc::clone(batch));
         let wait = channel.cadence.wait(now);
-        let until = wait.filter(|_| channel.feed.end().is_some());
+        let rides = channel.feed.end().is_some() && !self.capacity.is_quiet();
+        let until = wait.filter(|_| rides);
         match until {
             Some(until) if channel.sound.len() < SOUND_HELD_MAX => {
                 if channel.sound_due.is_none() {

@@ -405,3 +405,6 @@ const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
 const LATE_AFTER: Duration = Duration::from_millis(400);
 /// Packets of sound held at a time: one AAC frame makes two now and then.
 const SOUND_HELD_MAX: usize = 2;
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@
 //! burst. So it is held where a picture is about to come (`cadence`), and goes as the short end of the picture's send, to
 //! all viewers in the same turn. A shard that has time to spare lets it go at once: it is heard some 4 ms sooner.
 
+mod backlogs;
 mod cadence;
 mod clock;
 mod datagrams;
@@ -26,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use zongzi_transport::{Inbound, MediaSocket, Sender};
 
+use self::backlogs::Backlogs;
 use self::cadence::Cadence;
 use self::clock::Clock;
 use self::datagrams::Strangers;
@@ -54,12 +56,7 @@ pub(super) struct Worker {
     clock: Clock,
     viewers: Viewers,
     broadcasts: BTreeMap<BroadcastId, Channel>,
-    /// Viewers who are sent a backlog.
-    catching_up: VecDeque<ViewerKey>,
-    /// When their turn last ended.
-    caught_up: Instant,
-    /// How many of them have not had it yet.
-    to_catch_up: usize,
+    backlogs: Backlogs,
     /// Viewers whose transport is not proved yet.
     connecting: Vec<ViewerKey>,
     handshakes: VecDeque<Handshake>,
@@ -122,9 +119,7 @@ impl Worker {
             clock,
             viewers: Viewers::default(),
             broadcasts: BTreeMap::new(),
-            catching_up: VecDeque::new(),
-            caught_up: clock.started,
-            to_catch_up: 0,
+            backlogs: Backlogs::new(clock.started),
             connecting: Vec::new(),
             handshakes: VecDeque::new(),
             due: BinaryHeap::new(),
@@ -186,7 +181,7 @@ impl Worker {
 
     fn timeout(&self) -> Duration {
         let now = self.clock.now().at;
-        let patience = if !self.catching_up.is_empty() {
+        let patience = if !self.backlogs.is_empty() {
             CATCH_UP_EVERY
         } else if !self.connecting.is_empty() {
             LOOK_EVERY

@@ -238,7 +238,6 @@ impl Worker {
             return;
         };
         let mut broken = Vec::new();
-        let mut fell_behind = 0;
         for key in &channel.viewers {
             let Some(viewer) = self.viewers.viewer(*key) else {
                 continue;
@@ -253,18 +252,13 @@ impl Worker {
             match served {
                 Ok(behind) => {
                     if behind && !viewer.catching_up {
-                        // Before those who come: he was at live, and what is left is the end of a keyframe.
                         viewer.catching_up = true;
-                        self.catching_up.push_front(*key);
-                        fell_behind += 1;
+                        self.backlogs.push_from_live(*key);
                     }
                     settle(viewer, now.at, &self.counters);
                 }
                 Err(_panic) => broken.push(*key),
             }
-        }
-        if self.to_catch_up > 0 {
-            self.to_catch_up += fell_behind;
         }
         channel.sound.clear();
         channel.sound_due = None;
@@ -305,34 +299,20 @@ impl Worker {
         }
     }
 
-    /// Goes on with the backlogs, [`CATCH_UP_APART`] after they last had their turn (100 broadcasts make thousands of turns a
-    /// second), for [`CATCH_UP_BUDGET`] in one turn. Returns whether some had none yet.
+    /// Goes on with the backlogs. Returns whether some have waited for it and had no turn yet.
     pub(super) fn catch_up(&mut self) -> bool {
         let now = self.clock.now();
-        if self.to_catch_up == 0 {
-            if self.catching_up.is_empty() || self.caught_up + CATCH_UP_APART > now.at {
-                return false;
-            }
-            self.to_catch_up = self.catching_up.len();
+        if !self.backlogs.go_on(now.at) {
+            return false;
         }
-        while self.to_catch_up > 0 {
-            self.to_catch_up -= 1;
-            let Some(key) = self.catching_up.pop_front() else {
-                self.to_catch_up = 0;
-                break;
-            };
+        let mut at = now.at;
+        while let Some(key) = self.backlogs.next(at) {
             if self.go_on(key, now) {
-                self.catching_up.push_back(key);
+                self.backlogs.push(key);
             }
-            if now.at.elapsed() > CATCH_UP_BUDGET {
-                break;
-            }
+            at = Instant::now();
         }
-        let more = self.to_catch_up > 0;
-        if !more {
-            self.caught_up = Instant::now();
-        }
-        more
+        self.backlogs.pause(at)
     }
 
     /// Sends a viewer more of his backlog. Returns whether there still is one.
@@ -394,10 +374,6 @@ pub(super) fn settle(viewer: &mut Viewer, now: Instant, counters: &ShardCounters
 /// Live messages begin within this of a turn's begin, so that datagrams have their turn after one keyframe to a thousand
 /// viewers at the latest.
 const LIVE_BUDGET: Duration = Duration::from_millis(20);
-/// Backlogs wait at least this long for their next turn.
-const CATCH_UP_APART: Duration = Duration::from_millis(2);
-/// Backlogs have so much of a turn: a thousand of them take longer than live media may wait.
-const CATCH_UP_BUDGET: Duration = Duration::from_millis(20);
 /// A lost message is healed by a new snapshot, unless the last one is as young as this: then by the next keyframe.
 const RESUBSCRIBE_AFTER: Duration = Duration::from_secs(1);
 /// A batch that waited this long for the shard is not sent at its turn: sound would be heard late for good, and every

@@ -96,7 +96,7 @@ impl Worker {
                         );
                         if serve(viewer, now, Due::pictures(&channel.feed), &mut self.sender) {
                             viewer.catching_up = true;
-                            self.catching_up.push_back(key);
+                            self.backlogs.push(key);
                         }
                     }
                 }
@@ -124,7 +124,7 @@ impl Worker {
                             .is_some_and(|egress| egress.poll_timeout(&channel.feed).is_some());
                         if behind && !viewer.catching_up {
                             viewer.catching_up = true;
-                            self.catching_up.push_back(key);
+                            self.backlogs.push(key);
                         }
                     }
                 }

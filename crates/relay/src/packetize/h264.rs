@@ -23,6 +23,7 @@ use bytes::Bytes;
 use zongzi_media::Frame;
 use zongzi_media::h264::{Config, NalType, NalUnit};
 
+use super::video_clock::CLOCK_RATE;
 use super::{Batch, BatchKind, Error, PAYLOAD_MAX, rtp_time};
 
 /// Packetizes one H.264 track. Remembers the parameter sets in force.
@@ -295,8 +296,6 @@ const FU_HEADER: usize = 2;
 /// The STAP-A's own header, and the length in front of each of its units, in bytes.
 const STAP_HEADER: usize = 1;
 const STAP_LENGTH: usize = 2;
-/// RFC 6184 §8.2.1.
-pub const CLOCK_RATE: u32 = 90_000;
 /// Parameter sets in front of each keyframe: real ones have 30 to 100 bytes; without a bound a tiny frame could make a
 /// storm of packets.
 pub const PARAMETER_SETS_BYTES_MAX: usize = 8 << 10;

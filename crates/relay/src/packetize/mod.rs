@@ -3,6 +3,7 @@
 mod batch;
 pub mod h264;
 mod opus;
+pub(crate) mod video_clock;
 
 pub use batch::{Batch, BatchKind};
 pub use opus::packetize as opus;

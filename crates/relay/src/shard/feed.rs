@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::packetize::{Batch, BatchKind};
+use crate::packetize::{Batch, BatchKind, video_clock};
 use crate::shard::dejitter::Dejitter;
 
 /// What a shard holds of one broadcast: the newest group for joins, and what was sent just before it for
@@ -161,8 +161,7 @@ impl Feed {
         let start = self.keyframe.and_then(|keyframe| self.video(keyframe));
         match (start, self.video.back()) {
             (Some(start), Some(end)) => {
-                let ticks = end.rtp_time.wrapping_sub(start.rtp_time);
-                Duration::from_micros(u64::from(ticks) * 100 / 9)
+                video_clock::span(end.rtp_time.wrapping_sub(start.rtp_time))
             }
             _ => Duration::ZERO,
         }

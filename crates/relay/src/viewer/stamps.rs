@@ -1,6 +1,7 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::packetize::Batch;
+use crate::packetize::video_clock::ticks;
 
 /// The RTP times of one viewer's pictures, and the turns of the last ones before live.
 ///
@@ -179,15 +180,6 @@ fn sent_late(current: u32, behind: u64, newest: u32) -> u32 {
     newest.wrapping_add_signed(FRAME.saturating_sub(room))
 }
 
-/// Of the 90 kHz clock, modulo 2^32.
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "RTP time counts modulo 2^32"
-)]
-fn ticks(time: Duration) -> u32 {
-    (time.as_micros() * 9 / 100) as u32
-}
-
 /// A part of a picture's time.
 #[derive(Debug, Clone, Copy)]
 struct Share(i32, i32);
@@ -238,7 +230,7 @@ const BACK_MAX: i32 = 900_000;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::time::Duration;
 
     use super::*;
     use crate::packetize::BatchKind;

@@ -5,7 +5,7 @@ use zongzi_webrtc::rtcp::Report;
 use zongzi_webrtc::rtp::SeqNo;
 use zongzi_webrtc::srtp;
 
-use crate::packetize::Batch;
+use crate::packetize::{Batch, video_clock};
 use crate::rendition::Rendition;
 use crate::shard::Feed;
 use crate::viewer::history::History;
@@ -155,8 +155,8 @@ impl Video {
             }
             self.send(now, srtp, batch, packets, tally, out);
             if let Some(turn) = self.stamps.turn().filter(|_| self.part == 0) {
-                let ticks = u64::try_from(stamps::distance(current, turn)).unwrap_or(0);
-                self.pace.hold(now + Duration::from_micros(ticks * 100 / 9));
+                let ticks = u32::try_from(stamps::distance(current, turn)).unwrap_or(0);
+                self.pace.hold(now + video_clock::span(ticks));
             }
         }
     }
@@ -350,8 +350,7 @@ impl Video {
             (keyframe, Share::First(span)) => {
                 let start = keyframe.and_then(|keyframe| feed.video(keyframe));
                 start.is_some_and(|start| {
-                    let ticks = batch.rtp_time.wrapping_sub(start.rtp_time);
-                    Duration::from_micros(u64::from(ticks) * 100 / 9) < span
+                    video_clock::span(batch.rtp_time.wrapping_sub(start.rtp_time)) < span
                 })
             }
         }

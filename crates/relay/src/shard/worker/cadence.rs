@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::packetize::Batch;
+use crate::packetize::{Batch, video_clock};
 
 /// When a broadcast's next picture is likely to come: as long after the last one as that was after the one before it, on
 /// the timeline.
@@ -18,7 +18,7 @@ impl Cadence {
         let ticks = before.map(|before| picture.rtp_time.wrapping_sub(before));
         self.next = ticks
             .filter(|ticks| (1..=APART_MAX).contains(ticks))
-            .map(|ticks| now + Duration::from_micros(u64::from(ticks) * 100 / 9));
+            .map(|ticks| now + video_clock::span(ticks));
     }
 
     /// Until when sound that is there `now` waits for the next picture; `None`: it is not worth it.

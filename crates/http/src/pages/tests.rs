@@ -192,6 +192,7 @@ impl whep::Sessions for Nobody {
         &self,
         _: whep::Address,
         _: whep::Change,
+        _: Option<crate::Connection>,
     ) -> Result<whep::Changed, whep::Refusal> {
         Err(whep::Refusal::UnknownSession)
     }

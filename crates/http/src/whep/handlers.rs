@@ -99,6 +99,7 @@ async fn create<S: Sessions>(
 async fn change<S: Sessions>(
     State(whep): State<Whep<S>>,
     Path((channel, session)): Path<(String, String)>,
+    connection: Option<Extension<Connection>>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -117,7 +118,8 @@ async fn change<S: Sessions>(
         Precondition::Any => Change::Restart { fragment },
         Precondition::Tag(etag) => Change::Trickle { etag, fragment },
     };
-    match whep.sessions.change(address, change).await {
+    let connection = connection.map(|Extension(connection)| connection);
+    match whep.sessions.change(address, change, connection).await {
         Ok(Changed::Trickled) => StatusCode::NO_CONTENT.into_response(),
         Ok(Changed::Restarted { etag, fragment }) => restarted_response(etag, fragment),
         Err(refusal) => whep.refused(refusal),

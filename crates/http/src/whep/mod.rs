@@ -95,11 +95,12 @@ pub trait Sessions: Send + Sync + 'static {
     /// Makes a session for a viewer, or refuses it.
     fn create(&self, offer: Offer) -> impl Future<Output = Result<Created, Refusal>> + Send;
 
-    /// Changes a session.
+    /// Changes a session. `connection` is where the request came from; `None` outside [`crate::server`].
     fn change(
         &self,
         address: Address,
         change: Change,
+        connection: Option<Connection>,
     ) -> impl Future<Output = Result<Changed, Refusal>> + Send;
 
     /// Ends a session.

@@ -27,8 +27,6 @@ pub enum Refusal {
     ChannelFull(Duration, Words),
     /// The channel is private, and what the viewer shows does not let him in.
     NotAdmitted(playback::Refusal),
-    /// The session may not be changed like that.
-    Forbidden(Words),
     /// The server can't make sessions right now, for instance because it is stopping.
     Unavailable(Words),
 }
@@ -46,7 +44,6 @@ const CHANNEL_FULL: Kind = Kind::new(
     "Every place on this channel is taken",
     StatusCode::SERVICE_UNAVAILABLE,
 );
-const FORBIDDEN: Kind = Kind::new("forbidden", "Not allowed in", StatusCode::FORBIDDEN);
 
 impl Refusal {
     /// The one place where a refusal becomes HTTP.
@@ -63,7 +60,6 @@ impl Refusal {
             Self::Full(wait, detail) => problem::FULL.because(detail).retry_after(wait),
             Self::ChannelFull(wait, detail) => CHANNEL_FULL.because(detail).retry_after(wait),
             Self::NotAdmitted(refusal) => refusal.problem(),
-            Self::Forbidden(detail) => FORBIDDEN.because(detail),
             Self::Unavailable(detail) => problem::UNAVAILABLE
                 .because(detail)
                 .retry_after(Duration::from_secs(2)),
@@ -80,7 +76,7 @@ impl Refusal {
             Self::StaleTag => Outcome::BadRequest,
             Self::Full(..) | Self::ChannelFull(..) => Outcome::Full,
             Self::NotAdmitted(playback::Refusal::Unavailable) => Outcome::Unavailable,
-            Self::NotAdmitted(_) | Self::Forbidden(_) => Outcome::NotAllowed,
+            Self::NotAdmitted(_) => Outcome::NotAllowed,
             Self::Unavailable(_) => Outcome::Unavailable,
         }
     }

@@ -58,7 +58,15 @@ impl Sessions for Fake {
         }
     }
 
-    async fn change(&self, address: Address, change: Change) -> Result<Changed, Refusal> {
+    async fn change(
+        &self,
+        address: Address,
+        change: Change,
+        connection: Option<Connection>,
+    ) -> Result<Changed, Refusal> {
+        if let Some(connection) = connection {
+            self.note(format!("at {}", connection.local));
+        }
         if address.session != SESSION {
             return Err(Refusal::UnknownSession);
         }
@@ -178,6 +186,16 @@ async fn where_the_request_came_from_is_told_to_the_sessions() {
         .insert(Connection::new(loopback, loopback));
     bench.router.clone().oneshot(request).await.unwrap();
     assert_eq!(bench.asked(), ["create v=0 Some(true)"]);
+    let mut request = Request::patch(format!("/whep/demo/{SESSION}"))
+        .header(header::CONTENT_TYPE, "application/trickle-ice-sdpfrag")
+        .header(header::IF_MATCH, "*")
+        .body(Body::from("a=x"))
+        .unwrap();
+    request
+        .extensions_mut()
+        .insert(Connection::new(loopback, loopback));
+    bench.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(bench.asked(), ["at 127.0.0.1:4000", "restart a=x"]);
 }
 
 #[tokio::test]

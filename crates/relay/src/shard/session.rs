@@ -137,8 +137,7 @@ impl Sessions {
                 departed: Departed::default(),
                 budget: Budget::new(bitrate_max),
             }),
-            // A session has more than one fragment only after ICE restarts.
-            by_ufrag: UfragTable::new(sessions_max.saturating_mul(2)),
+            by_ufrag: UfragTable::new(sessions_max.saturating_mul(UFRAGS_MAX)),
             sessions_max,
             shards,
         }
@@ -228,22 +227,29 @@ impl Sessions {
         lock(&self.entered).budget.reserved()
     }
 
-    /// Adds credentials to a session for an ICE restart.
+    /// Gives a session new credentials for an ICE restart, and forgets those before the present ones: so does the viewer's
+    /// agent ([`Peer::restart_ice`]). `None`: the session is over.
     pub(crate) fn restart(
         &self,
         session: &Arc<Session>,
         remote_ufrag: String,
         credentials: &Credentials,
-    ) -> Result<Change, TableFull> {
+    ) -> Option<Change> {
         let mut state = lock(&session.state);
-        if session.is_over() || state.ufrags.len() >= UFRAGS_MAX {
-            return Err(TableFull);
+        if session.is_over() {
+            return None;
         }
-        self.by_ufrag
-            .insert(&credentials.ufrag, Arc::clone(session))?;
+        while state.ufrags.len() >= UFRAGS_MAX {
+            self.by_ufrag.remove(&state.ufrags.remove(0));
+        }
+        // The table has room for as many of each session.
+        let entered = self
+            .by_ufrag
+            .insert(&credentials.ufrag, Arc::clone(session));
+        entered.ok()?;
         state.ufrags.push(credentials.ufrag.clone());
         state.remote_ufrag = remote_ufrag;
-        Ok(match &mut state.owner {
+        Some(match &mut state.owner {
             Owner::Nobody(newcomer) => {
                 newcomer.peer.restart_ice(credentials.clone());
                 Change::Done
@@ -460,5 +466,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Entries walked over while the table is held: 10 µs.
 const WALK_MAX: usize = 256;
-/// ICE restarts of one session, the first credentials included; a player that needs more may make a new session.
-const UFRAGS_MAX: usize = 16;
+/// Fragments of ours that lead to one session: a viewer whose ICE restarts still sends to the one before.
+const UFRAGS_MAX: usize = 2;

@@ -26,9 +26,6 @@ pub enum Error {
     /// There is no such session, or not any more: 404.
     #[error("no such session")]
     NoSession,
-    /// More ICE restarts than one session may have: 422, the player makes a new session (RFC 9725 §4.3.3).
-    #[error("too many ICE restarts")]
-    TooManyRestarts,
     /// The system gives no random numbers: 500.
     #[error("no random numbers")]
     NoRandom,

@@ -150,7 +150,7 @@ impl Whep {
     /// is noted.
     ///
     /// # Errors
-    /// No such session, no such fragment, or more restarts than one session may have.
+    /// No such session, no such fragment, or a shard that has too much to do.
     pub fn patch(
         &self,
         session_id: &str,
@@ -167,7 +167,7 @@ impl Whep {
         let change = self
             .sessions
             .restart(&session, remote, &credentials)
-            .map_err(|_full| Error::TooManyRestarts)?;
+            .ok_or(Error::NoSession)?;
         if let Change::Tell(shard) = change {
             let restart = Control::IceRestart(session.name.clone(), credentials.clone());
             if !self.links.tell(shard, restart) {

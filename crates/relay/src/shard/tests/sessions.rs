@@ -83,10 +83,13 @@ fn after_an_ice_restart_from_another_address_the_session_goes_on_whichever_socke
             .filter(|line| line.starts_with("a=ice-") || line.starts_with("m="));
         let fragment: String = lines.flat_map(|line| [line, "\r\n"]).collect();
         let old_tag = house.whep.etag(&player.session).unwrap();
-        let patched = house.whep.patch(&player.session, &fragment, None).unwrap();
+        let asked = Some("127.0.0.1:80".parse().unwrap());
+        let patched = house.whep.patch(&player.session, &fragment, asked).unwrap();
         let Patched::Restarted { fragment, etag } = patched else {
             panic!("no restart: {patched:?}");
         };
+        let reached = format!(" 127.0.0.1 {} typ host", house.shards.local_addr().port());
+        assert!(fragment.contains(&reached), "{fragment}");
         assert_ne!(etag, old_tag);
         let of = |name: &str| {
             fragment
@@ -116,6 +119,42 @@ fn after_an_ice_restart_from_another_address_the_session_goes_on_whichever_socke
         );
     }
     assert!(house.sum(|counters| count(&counters.datagrams_forwarded)) > 0);
+    house.shards.shutdown();
+}
+
+#[test]
+fn ice_restarts_take_no_one_s_place_however_many_there_are() {
+    let house = House::with(Config {
+        shards: 1,
+        sessions_max: 2,
+        ..Config::new("127.0.0.1:0".parse().unwrap())
+    });
+    house.stage.frame(true, 2);
+    let mut player = house.join();
+    player.live_until("the first picture", |player| player.video().len() == 3);
+    let waits = house.join();
+    for round in 0..100 {
+        for session in [&player.session, &waits.session] {
+            let fragment = format!(
+                "a=ice-ufrag:again{round}\r\na=ice-pwd:{}\r\n",
+                "p".repeat(22)
+            );
+            let patched = house.whep.patch(session, &fragment, None);
+            assert!(
+                matches!(patched, Ok(Patched::Restarted { .. })),
+                "{patched:?}"
+            );
+        }
+    }
+    house.whep.delete(&waits.session).unwrap();
+    let mut next = house.join();
+    next.live_until("the first picture", |player| player.video().len() == 3);
+    // The first one's restarts have led nowhere: it goes on where it was.
+    let before = player.video().len();
+    house.stage.frame(false, 2);
+    player.live_until("the next picture", |player| {
+        player.video().len() == before + 2
+    });
     house.shards.shutdown();
 }
 

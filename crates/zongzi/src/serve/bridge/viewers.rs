@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use zongzi_http::Connection;
 use zongzi_http::whep::{
     Address, Change, Changed, Created, EntityTag, Offer, Refusal, SessionId, Sessions,
 };
@@ -99,7 +100,12 @@ impl Sessions for Viewers {
         })
     }
 
-    async fn change(&self, address: Address, change: Change) -> Result<Changed, Refusal> {
+    async fn change(
+        &self,
+        address: Address,
+        change: Change,
+        connection: Option<Connection>,
+    ) -> Result<Changed, Refusal> {
         let name = self.name(&address)?;
         let fragment = match change {
             Change::Trickle { etag, fragment } => {
@@ -110,7 +116,8 @@ impl Sessions for Viewers {
             }
             Change::Restart { fragment } => fragment,
         };
-        match self.whep.patch(&name, &fragment, None).map_err(refusal)? {
+        let local = connection.map(|connection| connection.local);
+        match self.whep.patch(&name, &fragment, local).map_err(refusal)? {
             Patched::Noted => Ok(Changed::Trickled),
             Patched::Restarted { fragment, etag } => Ok(Changed::Restarted {
                 etag: tag(&etag),
@@ -150,7 +157,6 @@ fn refusal(error: Error) -> Refusal {
         ),
         Error::Busy => Refusal::Full(wait, BUSY.into()),
         Error::NoSession => Refusal::UnknownSession,
-        Error::TooManyRestarts => Refusal::Forbidden(words),
         _ => {
             tracing::error!(error = %words, "a session could not be made");
             Refusal::Unavailable("no session could be made; the server's log says why".into())

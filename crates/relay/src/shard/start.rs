@@ -7,7 +7,7 @@ use std::time::Instant;
 use zongzi_transport::{BindError, MediaPort, MediaSocket, Options, SocketCounters};
 
 use super::counters::ShardCounters;
-use super::inbox::{Control, Inbox, Links};
+use super::inbox::{Inbox, Links};
 use super::roster::Roster;
 use super::session::Sessions;
 use super::worker::Worker;
@@ -170,9 +170,7 @@ impl Shards {
 
     /// Says goodbye to all viewers and ends the threads.
     pub fn shutdown(mut self) {
-        for index in (0_u16..).take(self.links.shards()) {
-            self.links.tell(ShardId(index), Control::Shutdown);
-        }
+        self.links.end();
         if let State::Running(threads) = &mut self.state {
             for thread in threads.drain(..) {
                 if thread.join().is_err() {

@@ -70,7 +70,6 @@ pub(super) struct Worker {
     looked_at_connecting: Instant,
     /// When there last was no datagram that waited: one that is read now came later than that.
     heard_all: Instant,
-    over: bool,
 }
 
 /// A broadcast that this shard has viewers of.
@@ -129,7 +128,6 @@ impl Worker {
             swept: clock.started,
             looked_at_connecting: clock.started,
             heard_all: clock.started,
-            over: false,
         }
     }
 
@@ -141,7 +139,7 @@ impl Worker {
 
     /// Works until it is told to end.
     pub(super) fn run(mut self) {
-        while !self.over {
+        while !self.inbox.is_over() {
             let began = Instant::now();
             let more = self.turn(began);
             self.counters.times.turn.observe(began.elapsed());
@@ -212,8 +210,10 @@ impl Worker {
                         viewer.peer.restart_ice(credentials);
                     }
                 }
-                Control::Datagram(path, datagram) => self.datagram(path, &datagram, true),
-                Control::Shutdown => self.over = true,
+                Control::Datagram(path, datagram) => {
+                    self.inbox.took_datagram();
+                    self.datagram(path, &datagram, true);
+                }
             }
         }
         self.inbox.took(CONTROL_AT_ONCE);

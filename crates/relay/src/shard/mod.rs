@@ -11,6 +11,7 @@ mod counters;
 mod dejitter;
 mod departed;
 mod feed;
+mod flights;
 mod histogram;
 mod host_clock;
 mod inbox;

@@ -11,6 +11,7 @@ use zongzi_webrtc::{sdp, srtp};
 use crate::hub::Visit;
 
 use super::Session;
+use super::flights::Flights;
 use super::session::Newcomer;
 use crate::viewer::{Egress, Outbox, Seeds, StreamSettings};
 
@@ -42,6 +43,7 @@ pub(super) struct Viewer {
     pub(super) catching_up: bool,
     /// How far his join has come.
     pub(super) join: Steps,
+    pub(super) flights: Flights,
     /// What the egress is made of.
     streams: Option<Streams>,
     addresses: Vec<SocketAddr>,
@@ -90,6 +92,7 @@ impl Viewers {
             visit: None,
             catching_up: false,
             join: Steps::default(),
+            flights: Flights::default(),
             streams: Some(Streams {
                 video: newcomer.video,
                 retransmission: newcomer.retransmission,
@@ -195,6 +198,7 @@ impl Viewer {
             streams.video.map(settings),
             rtx,
             streams.audio.map(settings),
+            self.flights.round_trip(),
         ));
     }
 }

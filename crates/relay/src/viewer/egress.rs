@@ -57,6 +57,8 @@ pub(crate) struct Egress {
     sound_from: Option<Instant>,
     /// When the next sender reports are due; `None` before the first packet.
     report_at: Option<Instant>,
+    /// Packets that he may ask for until the next report.
+    asks_left: u32,
     round_trip: Option<Duration>,
     tally: Tally,
     sent: Sent,
@@ -80,13 +82,15 @@ struct Heard {
 }
 
 impl Egress {
-    /// For a viewer whose keys stand. Nothing is sent yet: call [`Egress::pump`] at once.
+    /// For a viewer whose keys stand, at `round_trip` as far as his handshake told. Nothing is sent yet: call
+    /// [`Egress::pump`] at once.
     pub(crate) fn new(
         now: Instant,
         srtp: Box<srtp::Sender>,
         video: Option<(StreamSettings, Seeds)>,
         retransmission: Option<(StreamSettings, Seeds)>,
         audio: Option<(StreamSettings, Seeds)>,
+        round_trip: Option<Duration>,
     ) -> Self {
         let stream = |(settings, seeds)| Stream::new(settings, seeds);
         let video = video.map(|video| Video::new(now, stream(video), retransmission.map(stream)));
@@ -96,7 +100,8 @@ impl Egress {
             audio: audio.map(stream),
             sound_from: None,
             report_at: None,
-            round_trip: None,
+            asks_left: ASKED_MAX,
+            round_trip,
             tally: Tally::default(),
             sent: Sent::default(),
             heard: [None; 2],
@@ -139,7 +144,7 @@ impl Egress {
         }
     }
 
-    /// Packets are asked for again.
+    /// Packets are asked for again. Of more than [`ASKED_MAX`] in a second nothing is looked up.
     pub(crate) fn nack(&mut self, media: Ssrc, pair: NackPair, feed: &Feed, out: &mut impl Outbox) {
         let Some(video) = self
             .video
@@ -149,6 +154,11 @@ impl Egress {
             return;
         };
         for sequence in pair.sequences() {
+            let Some(left) = self.asks_left.checked_sub(1) else {
+                self.tally.not_retransmitted += 1;
+                continue;
+            };
+            self.asks_left = left;
             let bytes = video.again(sequence, &self.srtp, feed, out);
             if bytes > 0 {
                 self.tally.retransmitted += 1;
@@ -263,6 +273,7 @@ impl Egress {
             return;
         }
         self.report_at = Some(now.at + REPORT_EVERY);
+        self.asks_left = ASKED_MAX;
         let ntp = NtpTime::from_unix(now.unix);
         let mut packet = Vec::with_capacity(REPORT_BYTES);
         if let Some(video) = &mut self.video
@@ -334,5 +345,7 @@ const SOUND_AFTER: Duration = Duration::from_millis(400);
 /// every picture 55 ms older, for sound that is heard 55 ms late, which nobody notices.
 const SOUND_ALLOWANCE: u32 = 2_640;
 const REPORT_EVERY: Duration = Duration::from_secs(1);
+/// Packets asked for again in a second: all of 40 Mb/s. Each costs a look into the history, and one datagram names thousands.
+const ASKED_MAX: u32 = 4_096;
 /// Two reports with their names.
 const REPORT_BYTES: usize = 128;

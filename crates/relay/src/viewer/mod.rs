@@ -5,7 +5,7 @@
 //! become one GSO message. Nothing is allocated and nothing is locked. DESIGN §4 has the budget: 0.50 ms of CPU per
 //! viewer-second for 327 packets a second, so 1.5 µs a packet with the kernel's share.
 //!
-//! The shard is the owner and calls, in its own time: [`Egress::start`] when the keys stand, [`Egress::pump`] for new
+//! The shard is the owner and calls, in its own time: [`Egress::new`] when the keys stand, [`Egress::pump`] for new
 //! video and when [`Egress::poll_timeout`] says so, [`Egress::audio`] for sound, and the feedback's methods.
 
 mod egress;

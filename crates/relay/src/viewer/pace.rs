@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     bytes_per_second: u64,
+    /// The same for parts of one picture; `None`: no other.
+    picture_bytes_per_second: Option<u64>,
+    /// Before this the next part of a picture may not go.
+    part_until: Instant,
     /// Bytes that may go now; negative: sent already and not yet due.
     credit: i64,
     at: Instant,
@@ -17,18 +21,21 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// For a backlog of `bytes` that play for `span`, to a viewer at `round_trip` (if known). The first batch goes at
-    /// once.
+    /// For a backlog of `bytes` that play for `span`, pictures that go in parts not counted, to a viewer at `round_trip`
+    /// (if known). The first batch goes at once.
     pub(crate) fn new(
         now: Instant,
         bytes: usize,
         span: Duration,
         round_trip: Option<Duration>,
     ) -> Self {
-        let bits_per_second = if round_trip.is_some_and(|time| time > FAR) {
+        let most = if round_trip.is_some_and(|time| time > FAR) {
             FAR_BITS
-        } else if span <= SHORT_GROUP {
+        } else {
             NEAR_BITS
+        };
+        let bits_per_second = if span <= SHORT_GROUP {
+            most
         } else {
             let bits = u64::try_from(bytes)
                 .unwrap_or(u64::MAX)
@@ -36,10 +43,12 @@ impl Pace {
             let millis = u64::try_from(span.as_millis()).unwrap_or(u64::MAX).max(1);
             (bits / millis)
                 .saturating_mul(TIMES_REAL)
-                .clamp(LEAST_BITS, NEAR_BITS)
+                .clamp(LEAST_BITS, most)
         };
         Self {
             bytes_per_second: bits_per_second / 8,
+            picture_bytes_per_second: Some(most / 8),
+            part_until: now,
             credit: BURST_BYTES,
             at: now,
             burst: BURST_BYTES,
@@ -51,6 +60,8 @@ impl Pace {
     pub(crate) fn slow(now: Instant, bits_per_second: u64) -> Self {
         Self {
             bytes_per_second: bits_per_second / 8,
+            picture_bytes_per_second: None,
+            part_until: now,
             credit: SLOW_BURST_BYTES,
             at: now,
             burst: SLOW_BURST_BYTES,
@@ -65,7 +76,7 @@ impl Pace {
 
     /// Whether a batch may go now.
     pub(crate) fn ready(&mut self, now: Instant) -> bool {
-        if now < self.held_until {
+        if now < self.held_until.max(self.part_until) {
             return false;
         }
         let passed = now
@@ -89,6 +100,21 @@ impl Pace {
             .saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     }
 
+    /// A part of a picture went: who waits for it waits for all of it, so its parts go as fast as any group does, however
+    /// quiet this one is.
+    pub(crate) fn spend_part(&mut self, now: Instant, bytes: usize) {
+        let Some(bytes_per_second) = self.picture_bytes_per_second else {
+            self.spend(bytes);
+            return;
+        };
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let takes = bytes.saturating_mul(1_000_000) / bytes_per_second.max(1);
+        let takes = Duration::from_micros(takes).min(Duration::from_secs(1));
+        // What was late because the shard was is made up for.
+        let from = now.checked_sub(PART_LATE).unwrap_or(now);
+        self.part_until = self.part_until.max(from) + takes;
+    }
+
     /// Nothing may go before `turn`, not even what is live.
     pub(crate) fn hold(&mut self, turn: Instant) {
         self.held_until = turn;
@@ -101,12 +127,14 @@ impl Pace {
             .saturating_mul(1_000_000)
             .div_ceil(self.bytes_per_second.max(1));
         let paid = self.at + Duration::from_micros(micros).min(Duration::from_secs(10));
-        paid.max(self.held_until)
+        paid.max(self.held_until).max(self.part_until)
     }
 }
 
 /// What goes at once, whatever the pace: 3 ms at 50 Mb/s, so that the shard need not wake for each frame.
 const BURST_BYTES: i64 = 20_000;
+/// A part that went later than it might by no more than this does not make the next one later.
+const PART_LATE: Duration = Duration::from_millis(2);
 /// Two packets.
 const SLOW_BURST_BYTES: i64 = 2_400;
 const NEAR_BITS: u64 = 50_000_000;

@@ -71,6 +71,15 @@ impl Lab {
     }
 
     fn with(again: Option<Ssrc>, first_sequence: u16) -> Self {
+        Self::of(again, first_sequence, None)
+    }
+
+    /// A viewer whose handshake told this of his distance.
+    fn at(round_trip: Option<Duration>) -> Self {
+        Self::of(Some(AGAIN), 30_000, round_trip)
+    }
+
+    fn of(again: Option<Ssrc>, first_sequence: u16, round_trip: Option<Duration>) -> Self {
         let material = [7; 56];
         let keys = srtp::Keys::new(srtp::Profile::AeadAes128Gcm, &material).unwrap();
         let started = Instant::now();
@@ -100,6 +109,7 @@ impl Lab {
                 Some((settings(VIDEO, 96), seeds)),
                 again.map(|ssrc| (settings(ssrc, 97), seeds)),
                 Some((settings(AUDIO, 111), seeds)),
+                round_trip,
             ),
             receiver: keys.receiver(srtp::Side::Server).unwrap(),
             out: Sent::default(),
@@ -495,6 +505,58 @@ fn a_long_group_comes_at_eight_times_its_own_speed() {
     assert_eq!(frames(&lab.got()).len(), 240);
     // 7.9 s; the last frame waits for nothing.
     assert!((900..1_050).contains(&took.as_millis()), "{took:?}");
+}
+
+/// When each big keyframe, from its first packet to its last, went to who joins behind it.
+fn big_keyframe_of_a_long_quiet_group(round_trip: Option<Duration>) -> (Duration, Duration) {
+    let mut lab = Lab::at(round_trip);
+    lab.frame(true, 270);
+    for _ in 1..240 {
+        lab.wait(33);
+        lab.frame(false, 1);
+    }
+    let started = lab.now.at;
+    let mut came = Vec::new();
+    let mut last = None;
+    while last.is_none() {
+        lab.pump();
+        let got = lab.got();
+        came.extend(media(&got, VIDEO).into_iter().map(|_| lab.now.at - started));
+        match lab.egress.poll_timeout(&lab.feed) {
+            Some(at) => {
+                let span = at.saturating_duration_since(lab.now.at);
+                lab.wait(u64::try_from(span.as_millis()).unwrap() + 1);
+            }
+            None => last = Some(lab.now.at - started),
+        }
+    }
+    // Behind the parameter sets; the first datagram goes twice.
+    (came[270] - came[0], last.unwrap())
+}
+
+#[test]
+fn a_big_keyframe_of_a_quiet_group_is_not_paced_like_the_group() {
+    let (keyframe, all) = big_keyframe_of_a_long_quiet_group(None);
+    // 297 kB at 50 Mb/s.
+    assert!((30..90).contains(&keyframe.as_millis()), "{keyframe:?}");
+    assert!((600..1_100).contains(&all.as_millis()), "{all:?}");
+}
+
+#[test]
+fn who_is_far_away_gets_his_first_group_slower_than_a_browser_s_buffer_takes_it() {
+    let far = Some(Duration::from_millis(200));
+    let (keyframe, _) = big_keyframe_of_a_long_quiet_group(far);
+    // The same at 20 Mb/s.
+    assert!((95..180).contains(&keyframe.as_millis()), "{keyframe:?}");
+    let took = |round_trip| {
+        let mut lab = Lab::at(round_trip);
+        lab.group(60);
+        lab.catch_up()
+    };
+    let (near, far) = (took(Some(Duration::from_millis(90))), took(far));
+    // 590 kB: 94 ms at 50 Mb/s, 236 at 20.
+    assert!((75..130).contains(&near.as_millis()), "{near:?}");
+    assert!((190..290).contains(&far.as_millis()), "{far:?}");
 }
 
 #[test]

@@ -379,7 +379,10 @@ impl Video {
         self.part = 0;
         self.share = (Some(keyframe), Share::Whole);
         let span = feed.group_span();
-        self.pace = Pace::new(now, feed.group_bytes(), span, round_trip);
+        let start = feed.video(keyframe).map_or(0, |start| start.bytes());
+        let alone = if start > AT_ONCE_BYTES { start } else { 0 };
+        let bytes = feed.group_bytes().saturating_sub(alone);
+        self.pace = Pace::new(now, bytes, span, round_trip);
         self.pace.hold(now + YOUNG.saturating_sub(span));
         self.stamps.begin();
         self.fresh = true;
@@ -412,8 +415,10 @@ impl Video {
         self.fresh = false;
         self.rendition = Some(batch.rendition());
         self.begun.get_or_insert(now);
-        if packets != Packets::Live {
-            self.pace.spend(bytes);
+        match packets {
+            Packets::Live => {}
+            Packets::Late => self.pace.spend(bytes),
+            Packets::Part(_) => self.pace.spend_part(now, bytes),
         }
         let earned = self.repair_credit + bytes / REPAIR_SHARE;
         self.repair_credit = earned.min(REPAIR_CREDIT_MAX);

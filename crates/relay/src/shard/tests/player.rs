@@ -15,6 +15,8 @@ pub(super) struct Player {
     pub(super) packets: Vec<RtpPacket>,
     /// Of so many datagrams of video one is lost on the way; 0: none.
     pub(super) loses: usize,
+    /// So long after it came a datagram is read.
+    pub(super) away: Duration,
     pub(super) video_datagrams: usize,
 }
 
@@ -45,6 +47,7 @@ impl Player {
             closed: false,
             packets: Vec::new(),
             loses: 0,
+            away: Duration::ZERO,
             video_datagrams: 0,
         };
         (player, offer.to_sdp_string(), pending)
@@ -85,6 +88,7 @@ impl Player {
             self.socket.set_read_timeout(Some(wait)).unwrap();
             let mut buffer = [0; 2_048];
             if let Ok((len, source)) = self.socket.recv_from(&mut buffer) {
+                std::thread::sleep(self.away);
                 let datagram = &buffer[..len];
                 // First sendings only: the engine gives up on what is lost a few times in a row.
                 let is_video = matches!(datagram, [128..=191, kind, ..] if kind & 0x7f == video);

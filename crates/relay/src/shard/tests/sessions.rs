@@ -123,6 +123,25 @@ fn after_an_ice_restart_from_another_address_the_session_goes_on_whichever_socke
 }
 
 #[test]
+fn how_far_a_viewer_is_away_is_known_from_his_handshake() {
+    let house = House::open(1);
+    let distance = |player: &mut Player| {
+        player.live_until("connected", |player| player.connected);
+        let page = house.shards.roster().page(None, None, 10);
+        let newest = page.iter().max_by_key(|entry| entry.created).unwrap();
+        newest.figures.unwrap().round_trip.unwrap()
+    };
+    let mut near = house.join();
+    let near = distance(&mut near);
+    let mut far = house.join();
+    far.away = Duration::from_millis(120);
+    let far = distance(&mut far);
+    assert!(far >= Duration::from_millis(110), "{far:?}");
+    assert!(near < Duration::from_millis(60), "{near:?}");
+    house.shards.shutdown();
+}
+
+#[test]
 fn ice_restarts_take_no_one_s_place_however_many_there_are() {
     let house = House::with(Config {
         shards: 1,

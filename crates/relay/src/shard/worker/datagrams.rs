@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use zongzi_transport::{Class, Inbound, Path};
 use zongzi_webrtc::stun;
@@ -28,6 +28,7 @@ impl Worker {
             return false;
         };
         let mut more = false;
+        let began = Instant::now();
         for _ in 0..RECEIVE_AT_ONCE {
             let looked = Instant::now();
             let received = inbound.receive(&self.socket).unwrap_or_else(|error| {
@@ -40,6 +41,9 @@ impl Worker {
             more = received == Inbound::BATCH;
             if !more {
                 self.heard_all = looked;
+                break;
+            }
+            if began.elapsed() > RECEIVE_BUDGET {
                 break;
             }
         }
@@ -157,5 +161,7 @@ impl Strangers {
 
 /// Batches of datagrams in one turn: 256 datagrams, most of them reports of 5 µs.
 const RECEIVE_AT_ONCE: usize = 8;
+/// Nor more than one batch beyond this: a datagram may ask for thousands of packets.
+const RECEIVE_BUDGET: Duration = Duration::from_millis(10);
 /// Addresses remembered that belong to other shards' sessions: phones that changed networks.
 const STRANGERS_MAX: usize = 4_096;

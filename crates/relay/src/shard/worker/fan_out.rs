@@ -326,10 +326,13 @@ impl Worker {
         let due = Due::pictures(&channel.feed);
         let sender = &mut self.sender;
         let served = catch_unwind(AssertUnwindSafe(|| serve(viewer, now, due, sender)));
-        // A panic shows again in the fan-out of the next batch, which ends the viewer.
-        viewer.catching_up = served.unwrap_or(false);
+        let Ok(behind) = served else {
+            self.panicked(key);
+            return false;
+        };
+        viewer.catching_up = behind;
         settle(viewer, now.at, &self.counters);
-        viewer.catching_up
+        behind
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Handshake {
     viewer: ViewerKey,
     path: Path,
     datagram: Box<[u8]>,
+    /// It came then, or later.
+    came: Instant,
 }
 
 impl Worker {
@@ -25,6 +27,7 @@ impl Worker {
                 viewer,
                 path,
                 datagram,
+                came: self.heard_all,
             });
         } else {
             // The client sends it again, in 50 ms or more.
@@ -35,6 +38,9 @@ impl Worker {
     pub(super) fn take_handshakes(&mut self) -> bool {
         let started = Instant::now();
         while let Some(handshake) = self.handshakes.pop_front() {
+            if let Some(viewer) = self.viewers.viewer(handshake.viewer) {
+                viewer.flights.came(handshake.came, &handshake.datagram);
+            }
             self.feed_peer(handshake.viewer, handshake.path, &handshake.datagram);
             if started.elapsed() > HANDSHAKE_BUDGET {
                 break;

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use zongzi_transport::{Path, Sender};
+use zongzi_transport::{Class, Path, Sender};
 use zongzi_webrtc::ice;
 use zongzi_webrtc::peer::{Event, Feedback, Reason};
 
@@ -53,6 +53,9 @@ impl Worker {
     fn drain_events(&mut self, key: ViewerKey, now: Tick) -> Option<Closed> {
         let viewer = self.viewers.viewer(key)?;
         while let Some(transmit) = viewer.peer.poll_transmit() {
+            if Class::of(&transmit.datagram) == Class::Dtls {
+                viewer.flights.sent(now.at);
+            }
             let path = transport_path(transmit.path);
             self.sender
                 .datagram(&path, transmit.datagram.len(), |place| {

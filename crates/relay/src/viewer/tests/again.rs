@@ -151,3 +151,26 @@ fn while_the_host_is_gone_a_viewer_who_has_it_all_is_not_taken_back() {
     lab.keyframe_request();
     assert_eq!(lab.tally().groups_replayed, 1);
 }
+
+#[test]
+fn of_more_than_a_second_s_packets_nothing_is_looked_up() {
+    let mut lab = Lab::new();
+    lab.group(30);
+    lab.catch_up();
+    lab.got();
+    let asked = |lab: &mut Lab, times: u64| {
+        for _ in 0..times {
+            // None of them was ever sent: it costs no budget of bytes.
+            lab.nack(SeqNo(10_000), u16::MAX);
+        }
+        lab.nack(SeqNo(30_000), 0);
+        media(&lab.got(), AGAIN).len()
+    };
+    assert_eq!(asked(&mut lab, 240), 1, "4,080 before it");
+    assert_eq!(asked(&mut lab, 1), 0, "4,098");
+    assert_eq!(lab.tally().not_retransmitted, 241 * 17 + 1);
+    lab.wait(1_000);
+    lab.live(false);
+    lab.got();
+    assert_eq!(asked(&mut lab, 1), 1, "another second");
+}

@@ -75,6 +75,14 @@ impl Whep {
         })
     }
 
+    /// Has the keys of each session told to `tap`, in debug builds alone.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn tapped(mut self, tap: zongzi_webrtc::dtls::Tap) -> Self {
+        self.context = self.context.tapped(tap);
+        self
+    }
+
     /// Has each viewer's way in told to `watch`.
     #[must_use]
     pub fn watched(mut self, watch: Option<Arc<dyn JoinWatch>>) -> Self {

@@ -10,4 +10,6 @@ mod server;
 
 pub use certificate::{Certificate, CertificateError};
 pub use fingerprint::{Fingerprint, Hash};
+#[cfg(debug_assertions)]
+pub use server::Tap;
 pub use server::{Context, Error, Event, Server};

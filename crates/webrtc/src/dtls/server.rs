@@ -14,10 +14,17 @@ pub struct Context {
     shared: Arc<Shared>,
 }
 
+#[derive(Clone)]
 struct Shared {
     config: Arc<Config>,
     certificate: Certificate,
+    #[cfg(debug_assertions)]
+    tap: Option<Tap>,
 }
+
+/// Is told the keys of each session, in debug builds alone: with them a capture of one's own tests can be read.
+#[cfg(debug_assertions)]
+pub type Tap = Arc<dyn Fn(&Keys) + Send + Sync>;
 
 impl Context {
     /// With this certificate of ours.
@@ -39,8 +46,18 @@ impl Context {
             shared: Arc::new(Shared {
                 config: Arc::new(config),
                 certificate,
+                #[cfg(debug_assertions)]
+                tap: None,
             }),
         })
+    }
+
+    /// With somebody who is told all keys.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn tapped(mut self, tap: Tap) -> Self {
+        Arc::make_mut(&mut self.shared).tap = Some(tap);
+        self
     }
 
     /// Our certificate.
@@ -105,6 +122,8 @@ pub struct Server {
     timeout: Option<Instant>,
     transmits: VecDeque<Vec<u8>>,
     events: VecDeque<Event>,
+    #[cfg(debug_assertions)]
+    tap: Option<Tap>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,6 +150,7 @@ impl Server {
         let Shared {
             config,
             certificate,
+            ..
         } = &*context.shared;
         Self {
             engine: Box::new(Dtls::new_12(
@@ -145,6 +165,8 @@ impl Server {
             timeout: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
+            #[cfg(debug_assertions)]
+            tap: context.shared.tap.clone(),
         }
     }
 
@@ -256,6 +278,10 @@ impl Server {
                     }
                     let keys = Keys::new(srtp_profile(profile)?, &material)
                         .map_err(|error| Error::Engine(error.to_string()))?;
+                    #[cfg(debug_assertions)]
+                    if let Some(tap) = &self.tap {
+                        tap(&keys);
+                    }
                     self.state = State::Connected;
                     self.events.push_back(Event::Connected(keys));
                 }

@@ -18,6 +18,15 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// Its name in the registry of DTLS-SRTP (RFC 5764 §4.1.2).
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AesCm128HmacSha1_80 => "SRTP_AES128_CM_HMAC_SHA1_80",
+            Self::AeadAes128Gcm => "SRTP_AEAD_AES_128_GCM",
+            Self::AeadAes256Gcm => "SRTP_AEAD_AES_256_GCM",
+        }
+    }
+
     /// Bytes of the tag behind each RTP packet.
     #[must_use]
     pub const fn tag_bytes(self) -> usize {
@@ -87,6 +96,39 @@ impl Keys {
             profile,
             material: material.to_vec(),
         })
+    }
+
+    /// The keys as a line of text, for whoever reads captures of his own tests.
+    #[cfg(debug_assertions)]
+    #[must_use]
+    pub fn to_line(&self) -> String {
+        let mut line = self.profile.name().to_owned();
+        line.push(' ');
+        for byte in &self.material {
+            line.extend(char::from_digit(u32::from(byte >> 4), 16));
+            line.extend(char::from_digit(u32::from(byte & 15), 16));
+        }
+        line
+    }
+
+    /// The keys of a line that a debug build wrote; `None` when it is none.
+    #[must_use]
+    pub fn from_line(line: &str) -> Option<Self> {
+        let (name, hex) = line.trim().split_once(' ')?;
+        let profile = [
+            Profile::AesCm128HmacSha1_80,
+            Profile::AeadAes128Gcm,
+            Profile::AeadAes256Gcm,
+        ]
+        .into_iter()
+        .find(|profile| profile.name() == name)?;
+        let digits: Option<Vec<u32>> = hex.chars().map(|digit| digit.to_digit(16)).collect();
+        let byte = |pair: &[u32]| match pair {
+            [high, low] => u8::try_from(high * 16 + low).ok(),
+            _ => None,
+        };
+        let material: Option<Vec<u8>> = digits?.chunks(2).map(byte).collect();
+        Self::new(profile, &material?).ok()
     }
 
     /// The profile the keys are for.

@@ -307,3 +307,28 @@ fn the_replay_windows_of_many_streams_are_bounded() {
     }
     assert_eq!(receiver.sources(), Receiver::SOURCES_MAX);
 }
+
+#[test]
+fn keys_go_through_a_line_of_text_and_open_what_they_opened() {
+    for profile in [
+        Profile::AesCm128HmacSha1_80,
+        Profile::AeadAes128Gcm,
+        Profile::AeadAes256Gcm,
+    ] {
+        let material: Vec<u8> = (0..=255)
+            .rev()
+            .take(profile.keying_material_bytes())
+            .collect();
+        let keys = Keys::new(profile, &material).unwrap();
+        let line = keys.to_line();
+        assert!(
+            Keys::from_line(&format!("{line}\n")) == Some(keys),
+            "{line}"
+        );
+        let mut short = line.clone();
+        short.pop();
+        assert!(Keys::from_line(&short).is_none());
+        assert!(Keys::from_line(&line.replace("SRTP", "DTLS")).is_none());
+    }
+    assert!(Keys::from_line("CLIENT_RANDOM 00 11").is_none());
+}

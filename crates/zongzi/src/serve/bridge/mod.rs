@@ -6,6 +6,8 @@ mod connected;
 mod entrance;
 mod history;
 mod hosts;
+#[cfg(debug_assertions)]
+mod key_log;
 mod keys;
 mod news;
 mod publish;

@@ -38,6 +38,11 @@ impl Viewers {
         let certificate = Certificate::generate().context("no DTLS certificate could be made")?;
         let reach = Reach::new(shards.local_addr(), media.public_ips.clone());
         let whep = Whep::new(shards, certificate, reach)?.watched(watch);
+        #[cfg(debug_assertions)]
+        let whep = match super::key_log::from_environment()? {
+            Some(tap) => whep.tapped(tap),
+            None => whep,
+        };
         Ok(Self {
             whep,
             hub,

@@ -139,6 +139,10 @@ pub(crate) struct Engine {
     figures: Snapshot,
     outcomes: Vec<Outcome>,
     watched: Option<u64>,
+    /// Whose figures these are: the shared one as of the last round, since what is read in a round came before it.
+    phase: usize,
+    /// When the last round began: whatever came before has been read.
+    read: Stamp,
 }
 
 impl Engine {
@@ -160,6 +164,8 @@ impl Engine {
             figures: Snapshot::default(),
             outcomes: Vec::new(),
             watched: None,
+            phase: Phase::Base as usize,
+            read: Stamp::now(),
         }
     }
 
@@ -197,8 +203,8 @@ impl Engine {
             std::thread::sleep(if joining { wait.min(JOIN_ROUND) } else { wait });
         }
         let now = Stamp::now();
-        for viewer in std::mem::take(&mut self.viewers) {
-            self.end(&viewer, now, None);
+        for mut viewer in std::mem::take(&mut self.viewers) {
+            self.end(&mut viewer, now, None);
         }
         for stats in &mut self.figures.stats {
             stats.finish();
@@ -237,7 +243,7 @@ impl Engine {
             viewer.vanish();
         }
         let now = Stamp::now();
-        self.end(&viewer, now, None);
+        self.end(&mut viewer, now, None);
         match how {
             Parting::Deleted => self.parting.push((now.plus(DELETE_TIME), viewer)),
             Parting::Goodbye => viewer.say_goodbye(),
@@ -248,17 +254,26 @@ impl Engine {
     /// Looks at every viewer.
     fn round(&mut self, now: Stamp, elapsed: Duration, receiver: &mut Receiver) {
         self.parting.retain(|(until, _)| *until > now);
-        let phase = self.shared.phase();
         let keyed = |viewer: &&Viewer| viewer.record().keyed.is_some();
         let live = self.viewers.iter().filter(keyed).count();
         let joining = self.viewers.iter().filter(|each| each.is_joining()).count();
-        if let Some(stats) = self.figures.stats.get_mut(phase) {
+        if let Some(stats) = self.figures.stats.get_mut(self.phase) {
             #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 viewers")]
             let live = live as f64;
             stats.viewer_seconds += live * elapsed.as_secs_f64();
         }
         (self.figures.live, self.figures.joining) = (live, joining);
         self.turns(now, receiver, |_| true);
+        self.read = now;
+        let phase = self.shared.phase();
+        if phase != self.phase {
+            if let Some(stats) = self.figures.stats.get_mut(self.phase) {
+                for viewer in &mut self.viewers {
+                    viewer.record_mut().note_open_gap(now, stats);
+                }
+            }
+            self.phase = phase;
+        }
     }
 
     /// Looks at those who are joining.
@@ -269,7 +284,7 @@ impl Engine {
     }
 
     fn turns(&mut self, now: Stamp, receiver: &mut Receiver, wanted: impl Fn(&Viewer) -> bool) {
-        let phase = self.shared.phase();
+        let phase = self.phase;
         let mut failed = Vec::new();
         for (index, viewer) in self.viewers.iter_mut().enumerate() {
             if !wanted(viewer) {
@@ -311,14 +326,17 @@ impl Engine {
             }
         }
         for (index, error) in failed.into_iter().rev() {
-            let viewer = self.viewers.swap_remove(index);
+            let mut viewer = self.viewers.swap_remove(index);
             self.figures.failed += 1;
-            self.end(&viewer, now, Some(error));
+            self.end(&mut viewer, now, Some(error));
         }
     }
 
-    fn end(&mut self, viewer: &Viewer, now: Stamp, error: Option<String>) {
-        let record = viewer.record();
+    fn end(&mut self, viewer: &mut Viewer, now: Stamp, error: Option<String>) {
+        let record = viewer.record_mut();
+        if let Some(stats) = self.figures.stats.get_mut(self.phase) {
+            record.note_open_gap(self.read, stats);
+        }
         if let Some(log) = self.shared.logs.get(record.channel)
             && let Some(copy) = self.logs.get_mut(record.channel)
         {

@@ -124,6 +124,9 @@ settings! {
     max_miscounts: u64 = 0;
     /// Fail when more joins than this fail [default: 0]
     max_failed: u64 = 0;
+    /// Fail when more frames than this come whole though one that they refer to never did; those of slow links count
+    /// when these lose nothing by themselves (slow_loss 0) [default: 0]
+    max_smeared: u64 = 0;
 }
 
 impl Settings {

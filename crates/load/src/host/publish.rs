@@ -34,7 +34,7 @@ pub(crate) struct Address {
 pub(crate) struct Figures {
     /// Hosts that the server accepted.
     pub(crate) publishing: u64,
-    /// Hosts that it refused or cut off.
+    /// Hosts that it refused or cut off before the run was over.
     pub(crate) ended: u64,
     /// Video frames sent, all hosts together.
     pub(crate) frames: u64,
@@ -201,7 +201,9 @@ async fn all(
         );
         hosts.spawn(async move {
             tokio::time::sleep(SPREAD * index / count).await;
-            if let Err(error) = host(&clip, settings, to, &log, &shared).await {
+            if let Err(error) = host(&clip, settings, to, &log, &shared).await
+                && !shared.stop.load(Ordering::Relaxed)
+            {
                 shared.ended.fetch_add(1, Ordering::Relaxed);
                 let mut errors = shared.errors.lock().unwrap_or_else(PoisonError::into_inner);
                 if errors.len() < 5 {

@@ -13,7 +13,7 @@ use crate::server::Usage;
 use crate::viewer::Outcome;
 use crate::viewer::record::{Hole, Kind};
 
-/// A share of its core above which a viewers' thread is taken to be the limit.
+/// A share of the cores that it may use above which the generator is taken to be the limit.
 const BUSY: f64 = 0.90;
 /// A share of rounds begun late above which it is, too.
 const LATE: f64 = 0.20;
@@ -49,6 +49,7 @@ pub(crate) struct Summary {
 /// Where it ran.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Machine {
+    /// Those that the generator may use.
     pub(crate) cores: usize,
     pub(crate) cpu: String,
     pub(crate) kernel: String,
@@ -102,6 +103,9 @@ pub(crate) struct Media {
     pub(crate) frames_unreferenced: u64,
     pub(crate) frames_of_no_host: u64,
     pub(crate) viewers_without_host_frame: u64,
+    /// With keys while their host sent for two seconds and more, and without a frame or a keyframe. Slow viewers are not
+    /// in it.
+    pub(crate) viewers_who_saw_nothing: u64,
     pub(crate) refused_datagrams: u64,
     /// RTP packets of light viewers that came before their keys: a browser drops them.
     pub(crate) packets_before_keys: u64,
@@ -237,16 +241,17 @@ impl Summary {
         let of = |pick: fn(&Server) -> Option<f64>| by_floor(server.as_ref().and_then(pick));
         let floor_ratio = of(|server| Some(server.cpu_ms_per_viewer_second));
         let net_floor_ratio = of(|server| server.net_cpu_ms_per_viewer_second);
+        let machine = Machine::here();
         let mut summary = Self {
             plan: plan.clone(),
-            machine: Machine::here(),
             viewers: viewers(findings),
             media: media(findings),
             joins: joins(&findings.outcomes, |outcome| outcome.kind != Kind::Slow),
             crowd: crowd(plan, findings),
             quiet_points: findings.quiet_points.clone(),
             server,
-            generator: generator(findings),
+            generator: generator(findings, machine.cores),
+            machine,
             hosts,
             floor,
             floor_ratio,
@@ -303,6 +308,7 @@ fn viewers(findings: &Findings) -> Viewers {
 
 fn media(findings: &Findings) -> Media {
     let mut media = Media::default();
+    let recognisable = findings.outcomes.iter().any(|each| each.aligned);
     for outcome in &findings.outcomes {
         if outcome.kind == Kind::Slow {
             media.slow_frames_expected += outcome.frames_expected;
@@ -328,6 +334,7 @@ fn media(findings: &Findings) -> Media {
             media.frames_unreferenced += outcome.unreferenced;
             media.viewers_without_host_frame +=
                 u64::from(!outcome.aligned && outcome.first_packet.is_some());
+            media.viewers_who_saw_nothing += u64::from(outcome.saw_nothing(recognisable));
             media.frames_of_no_host += outcome.unmatched;
         }
         media.video_packets += outcome.video_packets;
@@ -485,7 +492,8 @@ fn by_thread(begin: &Mark, end: &Mark, wall: f64) -> Vec<(String, f64)> {
     used
 }
 
-fn generator(findings: &Findings) -> Generator {
+/// What we used of the `cores` that we may use.
+fn generator(findings: &Findings, cores: usize) -> Generator {
     let late = share(findings.late_rounds, findings.rounds);
     let mut generator = Generator {
         late_rounds_percent: late * 100.0,
@@ -498,8 +506,15 @@ fn generator(findings: &Findings) -> Generator {
         let cpu = after.cpu.saturating_sub(before.cpu).as_secs_f64();
         generator.cores = cpu / seconds(begin, end);
     }
-    generator.is_the_limit = late > LATE || generator.udp_drops > 0 || generator.cores > BUSY * 2.0;
+    generator.is_the_limit = generator.is_the_limit_of(cores);
     generator
+}
+
+impl Generator {
+    fn is_the_limit_of(&self, cores: usize) -> bool {
+        let allowed = float(u64::try_from(cores).unwrap_or(u64::MAX));
+        self.late_rounds_percent > LATE * 100.0 || self.udp_drops > 0 || self.cores > BUSY * allowed
+    }
 }
 
 fn seconds(begin: &Mark, end: &Mark) -> f64 {
@@ -529,4 +544,34 @@ fn ratio(part: f64, whole: f64) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub(crate) fn float(value: u64) -> f64 {
     value as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_is_the_limit_when_it_uses_all_that_it_may() {
+        let used = |cores| Generator {
+            cores,
+            ..Generator::default()
+        };
+        for (of, cores, limit) in [
+            (used(0.85), 1, false),
+            (used(0.95), 1, true),
+            (used(1.75), 2, false),
+            (used(1.85), 2, true),
+        ] {
+            assert_eq!(of.is_the_limit_of(cores), limit, "{of:?} of {cores}");
+        }
+        let late = Generator {
+            late_rounds_percent: 21.0,
+            ..used(0.1)
+        };
+        let dropping = Generator {
+            udp_drops: 1,
+            ..used(0.1)
+        };
+        assert!(late.is_the_limit_of(8) && dropping.is_the_limit_of(8));
+    }
 }

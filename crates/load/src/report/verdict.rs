@@ -135,6 +135,33 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
             summary.viewers.failed, plan.max_failed
         ));
     }
+    if media.viewers_who_saw_nothing > 0 {
+        failures.push(format!(
+            "{} viewers saw nothing: they had their keys while their host sent for 2 s and more, and got no frame or no keyframe",
+            media.viewers_who_saw_nothing
+        ));
+    }
+    if let Some(hosts) = summary.hosts.as_ref().filter(|hosts| hosts.ended > 0) {
+        failures.push(format!(
+            "{} hosts of {} ended before the run did: {}",
+            hosts.ended,
+            plan.channels,
+            hosts.errors.join("; ")
+        ));
+    }
+    if media.frames_unreferenced > plan.max_smeared {
+        failures.push(format!(
+            "{} frames are smeared (their reference never came), at most {} wanted",
+            media.frames_unreferenced, plan.max_smeared
+        ));
+    }
+    // A link that loses datagrams by itself makes smears that no server can help.
+    if plan.slow_loss <= 0.0 && media.slow_frames_unreferenced > plan.max_smeared {
+        failures.push(format!(
+            "{} frames are smeared on slow links (their reference never came), at most {} wanted",
+            media.slow_frames_unreferenced, plan.max_smeared
+        ));
+    }
     if media.frames_corrupt > 0 {
         failures.push(format!(
             "{} frames are not what the host sent",
@@ -143,3 +170,6 @@ pub(super) fn failures(summary: &Summary) -> Vec<String> {
     }
     failures
 }
+
+#[cfg(test)]
+mod tests;

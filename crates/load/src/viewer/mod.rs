@@ -36,11 +36,19 @@ impl Viewer {
         }
     }
 
-    /// It goes without a word from now on.
-    pub(crate) fn vanish(&mut self) {
+    /// Its figures, to change.
+    pub(crate) fn record_mut(&mut self) -> &mut Record {
         match self {
-            Self::Light(viewer) => viewer.record_mut().kind = record::Kind::Vanished,
-            Self::Full(viewer) => viewer.record_mut().kind = record::Kind::Vanished,
+            Self::Light(viewer) => viewer.record_mut(),
+            Self::Full(viewer) => viewer.record_mut(),
+        }
+    }
+
+    /// It goes without a word from now on. What a slow link loses stays its own.
+    pub(crate) fn vanish(&mut self) {
+        let record = self.record_mut();
+        if record.kind != record::Kind::Slow {
+            record.kind = record::Kind::Vanished;
         }
     }
 

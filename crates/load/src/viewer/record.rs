@@ -14,6 +14,9 @@ use crate::whep::Answer;
 
 /// Frames that the host sent this shortly before a viewer left may still have been on their way to him.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
+/// Who has his keys while the host sends for this long has a picture, or is shown none: a server that waits for the next
+/// keyframe has one by then, too.
+const PICTURE_MAX: Duration = Duration::from_secs(2);
 
 /// What a viewer is there for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -220,9 +223,7 @@ impl Record {
         if let Some(last) = self.last_frame.replace(whole.at) {
             let gap = whole.at.since(last);
             self.longest_gap = self.longest_gap.max(gap);
-            // The figures are of those who watch in peace: a slow link's gaps are its own, and a crowd's newcomers
-            // are not those whom it may disturb.
-            if !matches!(self.kind, Kind::Slow | Kind::Crowd) {
+            if self.watches_in_peace() {
                 context.stats.gaps.add(gap);
             }
         }
@@ -238,6 +239,40 @@ impl Record {
         Some(sent)
     }
 
+    /// Counts the gap that is still open at `read`, until which everything that came has been read.
+    ///
+    /// Only one that is longer than all that are closed: those that are cut off would make the others look shorter.
+    pub(crate) fn note_open_gap(&mut self, read: Stamp, stats: &mut Stats) {
+        let Some(last) = self.last_frame else { return };
+        let gap = read.since(last);
+        self.longest_gap = self.longest_gap.max(gap);
+        if self.watches_in_peace() && stats.gaps.max().is_none_or(|longest| gap > longest) {
+            stats.gaps.add(gap);
+        }
+    }
+
+    /// Whether its gaps are the server's: a slow link's are its own, and a crowd's newcomers are not those whom it may
+    /// disturb.
+    fn watches_in_peace(&self) -> bool {
+        !matches!(self.kind, Kind::Slow | Kind::Crowd)
+    }
+
+    /// Whether it had its keys for [`PICTURE_MAX`] of its host's sending, and whether the host sent a keyframe in that
+    /// time; what may have been on its way to it when it left is no such keyframe.
+    fn was_sent_to(&self, log: &VecDeque<Sent>, now: Stamp) -> (bool, bool) {
+        let Some(keyed) = self.keyed else {
+            return (false, false);
+        };
+        let there = || {
+            let sent = log.iter().rev().skip_while(|sent| sent.at > now);
+            sent.take_while(|sent| sent.at >= keyed)
+        };
+        let span = there().next().zip(there().last());
+        let long = span.is_some_and(|(newest, oldest)| newest.at.since(oldest.at) >= PICTURE_MAX);
+        let keyframe = there().any(|sent| sent.keyframe && now.since(sent.at) > GRACE);
+        (long, long && keyframe)
+    }
+
     /// What is left of it when it goes, `log` being what its host sent.
     pub(crate) fn outcome(
         &self,
@@ -251,6 +286,7 @@ impl Record {
             .find(|sent| now.since(sent.at) > GRACE)
             .map_or(0, |sent| sent.index);
         let ms = |at: Option<Stamp>| at.map(|at| at.since(self.posted));
+        let (frames_due, keyframe_due) = self.was_sent_to(log, now);
         Outcome {
             kind: self.kind,
             sampled: self.sampled,
@@ -278,6 +314,8 @@ impl Record {
             unreferenced: self.matcher.unreferenced,
             unmatched: self.matcher.unmatched,
             aligned: self.matcher.first.is_some(),
+            frames_due,
+            keyframe_due,
             corrupt: self.corrupt,
             verified: self.verified,
             sender_reports: self.sender_reports,
@@ -322,7 +360,11 @@ pub(crate) struct Outcome {
     pub(crate) backlog_skipped: u64,
     pub(crate) unreferenced: u64,
     pub(crate) unmatched: u64,
+    /// Whether a frame of his was recognised as the host's.
     pub(crate) aligned: bool,
+    /// Whether he was there for so long that he must have got frames, or a keyframe.
+    pub(crate) frames_due: bool,
+    pub(crate) keyframe_due: bool,
     pub(crate) corrupt: u64,
     pub(crate) verified: u64,
     pub(crate) sender_reports: u64,
@@ -332,4 +374,115 @@ pub(crate) struct Outcome {
     pub(crate) longest_gap: Duration,
     pub(crate) profile: Option<String>,
     pub(crate) error: Option<String>,
+}
+
+impl Outcome {
+    /// Whether he saw nothing though he was there for long enough. `recognisable` says whether frames of this server can
+    /// be recognised as the host's: where they can't, as when it encodes them again, who got whole frames saw something.
+    pub(crate) fn saw_nothing(&self, recognisable: bool) -> bool {
+        if recognisable {
+            self.frames_due && !self.aligned || self.keyframe_due && self.first_keyframe.is_none()
+        } else {
+            self.frames_due && !self.aligned && self.unmatched == 0
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000_000;
+
+    fn at(seconds: f64) -> Stamp {
+        Stamp(SECOND).plus(Duration::from_secs_f64(seconds))
+    }
+
+    fn viewer(kind: Kind) -> Record {
+        let mut record = Record::new(1, 0, kind, false, at(0.0), at(0.0));
+        record.keyed = Some(at(0.0));
+        record
+    }
+
+    /// 30 frames a second, every 60th a keyframe, over this many seconds.
+    fn log(seconds: u64) -> VecDeque<Sent> {
+        (0..seconds * 30)
+            .map(|index| Sent {
+                index,
+                pts_ms: i64::try_from(index * 1000 / 30).expect("small"),
+                at: Stamp(SECOND + index * SECOND / 30),
+                digest: index,
+                keyframe: index % 60 == 0,
+            })
+            .collect()
+    }
+
+    /// What became of one who came when the host began and left after `stayed` seconds.
+    fn outcome(record: &Record, stayed: f64) -> Outcome {
+        record.outcome(&log(10), at(stayed), None)
+    }
+
+    #[test]
+    fn who_was_there_for_two_seconds_and_got_nothing_saw_nothing() {
+        for recognisable in [true, false] {
+            for (stayed, wanted) in [(1.5, false), (2.1, true), (9.0, true)] {
+                let outcome = outcome(&viewer(Kind::Normal), stayed);
+                assert_eq!(outcome.saw_nothing(recognisable), wanted, "{stayed} s");
+            }
+        }
+        let mut keyless = viewer(Kind::Normal);
+        keyless.keyed = None;
+        assert!(!outcome(&keyless, 9.0).saw_nothing(true));
+        // Somebody else's hosts: nobody knows what they sent.
+        let unknown = viewer(Kind::Normal).outcome(&VecDeque::new(), at(9.0), None);
+        assert!(!unknown.saw_nothing(true) && !unknown.saw_nothing(false));
+    }
+
+    #[test]
+    fn who_got_frames_but_no_keyframe_saw_nothing_and_with_both_he_saw_something() {
+        let mut record = viewer(Kind::Normal);
+        record.matcher.first = Some(3);
+        assert!(outcome(&record, 4.0).saw_nothing(true));
+        record.first_keyframe = Some(at(2.1));
+        assert!(!outcome(&record, 4.0).saw_nothing(true));
+        // He came after the keyframe, and the next was still on its way when he left.
+        let mut late = viewer(Kind::Normal);
+        late.keyed = Some(at(0.1));
+        late.matcher.first = Some(3);
+        assert!(!outcome(&late, 2.3).saw_nothing(true));
+        assert!(outcome(&late, 2.6).saw_nothing(true));
+    }
+
+    #[test]
+    fn frames_that_are_not_the_hosts_are_something_only_where_none_can_be_recognised() {
+        let mut record = viewer(Kind::Normal);
+        record.matcher.unmatched = 100;
+        record.first_keyframe = Some(at(0.1));
+        let outcome = outcome(&record, 5.0);
+        assert!(outcome.saw_nothing(true));
+        assert!(!outcome.saw_nothing(false));
+    }
+
+    #[test]
+    fn a_gap_that_is_still_open_counts_when_it_is_the_longest() {
+        let mut stats = Stats::default();
+        stats.gaps.add(Duration::from_millis(40));
+        let mut record = viewer(Kind::Normal);
+        record.note_open_gap(at(9.0), &mut stats);
+        assert_eq!(
+            stats.gaps.count(),
+            1,
+            "before the first frame there is none"
+        );
+        record.last_frame = Some(at(1.0));
+        record.note_open_gap(at(1.03), &mut stats);
+        assert_eq!(stats.gaps.count(), 1, "not the longest");
+        record.note_open_gap(at(3.0), &mut stats);
+        assert_eq!(stats.gaps.max(), Some(Duration::from_secs(2)));
+        assert_eq!(record.longest_gap, Duration::from_secs(2));
+        let mut slow = viewer(Kind::Slow);
+        slow.last_frame = Some(at(1.0));
+        slow.note_open_gap(at(9.0), &mut stats);
+        assert_eq!(stats.gaps.max(), Some(Duration::from_secs(2)));
+    }
 }

@@ -69,7 +69,10 @@ fn open_burst(receiver: &mut Receiver, datagram: &[u8]) -> Option<Vec<String>> {
         .rev()
         .find_map(|len| Some((len, open(receiver, datagram.get(..len)?)?)))?;
     let rest = datagram.get(len..)?.chunks(len);
-    let rest = rest.map(|packet| open(receiver, packet).unwrap_or_else(|| "not read: a copy of one before, or damaged".to_owned()));
+    let rest = rest.map(|packet| {
+        open(receiver, packet)
+            .unwrap_or_else(|| "not read: a copy of one before, or damaged".to_owned())
+    });
     Some(std::iter::once(first).chain(rest).collect())
 }
 

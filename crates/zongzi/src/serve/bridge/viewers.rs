@@ -39,7 +39,9 @@ impl Viewers {
         let reach = Reach::new(shards.local_addr(), media.public_ips.clone());
         let whep = Whep::new(shards, certificate, reach)?.watched(watch);
         #[cfg(debug_assertions)]
-        let whep = match super::key_log::from_environment()? {
+        let tap = super::key_log::from_environment()?;
+        #[cfg(debug_assertions)]
+        let whep = match tap {
             Some(tap) => whep.tapped(tap),
             None => whep,
         };

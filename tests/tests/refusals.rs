@@ -9,6 +9,7 @@ use zongzi_tests::browser::Browser;
 use zongzi_tests::ffmpeg::{Host, Publish};
 use zongzi_tests::http::{self, Response};
 use zongzi_tests::offer::SDP as OFFER;
+use zongzi_tests::rtmp::{self, Client};
 use zongzi_tests::server::{Options, Server};
 use zongzi_tests::source::Clip;
 use zongzi_tests::{place, wait};
@@ -90,6 +91,32 @@ fn a_wrong_key_is_refused_late_and_tells_nothing() {
     browser.open(&server.url("/watch/demo"));
     let shown = browser.wait_state("waiting", SOON);
     assert_eq!(shown.pictures, 0);
+}
+
+#[test]
+fn who_sends_more_than_the_settings_allow_before_his_key_is_cut_off() {
+    let server = Options::default()
+        .set("rtmp.max_preauth_messages", "16")
+        .start();
+    let closed = "zongzi_ingest_connections_closed_total";
+    let cut_off = || server.metric_of(closed, "reason=\"limit\"");
+    assert_eq!(cut_off(), 0.0);
+    let mut client = Client::connect(server.ready.rtmp).expect("the server listens");
+    // One message; with connect it is two.
+    client.shake_hands().expect("the server's handshake");
+    client.command(0, &rtmp::connect()).expect("it reads on");
+    client.hear("_result").expect("connect is answered");
+    let ask = [rtmp::string("releaseStream"), rtmp::number(2.0)].concat();
+    for number in 3..=16 {
+        client.command(0, &ask).expect("it reads on");
+        let answer = client.hear("_result");
+        assert!(answer.is_ok(), "message {number}: {answer:?}");
+    }
+    client.command(0, &ask).expect("it reads on");
+    assert!(client.hear("_result").is_err(), "one too many was answered");
+    wait::until("the connection to be counted", SOON, || {
+        (cut_off() == 1.0).then_some(())
+    });
 }
 
 #[test]

@@ -19,6 +19,13 @@ pub struct Limits {
     pub preauth_messages: usize,
 }
 
+impl Limits {
+    /// With fewer [`Limits::preauth_bytes`] than this an encoder with long names could not publish.
+    pub const PREAUTH_BYTES_MIN: usize = 2 << 10;
+    /// With fewer [`Limits::preauth_messages`] than this an encoder that asks more than others could not publish.
+    pub const PREAUTH_MESSAGES_MIN: usize = 16;
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {

@@ -15,3 +15,4 @@ mod words;
 pub use counters::{Close, Counters};
 pub use server::Server;
 pub use settings::Settings;
+pub use zongzi_rtmp::Limits;

@@ -68,6 +68,19 @@ fn random_cuts_change_nothing() {
 }
 
 #[test]
+fn every_encoder_publishes_within_the_least_that_can_be_set_and_half_of_it() {
+    let limits = Limits {
+        preauth_bytes: Limits::PREAUTH_BYTES_MIN / 2,
+        preauth_messages: Limits::PREAUTH_MESSAGES_MIN / 2,
+        ..Limits::default()
+    };
+    for (name, bytes) in FIXTURES {
+        let mut server = Server::new(limits.clone());
+        assert_eq!(server.feed(bytes), Ok(()), "{name}");
+    }
+}
+
+#[test]
 fn every_encoder_gives_its_tracks_and_frames() {
     for (name, bytes) in FIXTURES {
         let server = at_once(bytes);

@@ -282,6 +282,15 @@ mod tests {
                 "integer `1935`, expected an address and a port in quotes, like \"[::]:1935\"",
             ),
             (
+                with_file("[rtmp]\nmax_preauth_bytes = 2047\n", &none),
+                "line 2 (max_preauth_bytes = 2047): invalid value: integer `2047`, expected a whole number, at least 2048",
+            ),
+            (
+                with_file("", &env("ZONGZI__RTMP__MAX_PREAUTH_MESSAGES", "15")),
+                "ZONGZI__RTMP__MAX_PREAUTH_MESSAGES: rtmp.max_preauth_messages: invalid type: string \"15\", expected a \
+                 whole number, at least 16",
+            ),
+            (
                 with_file("", &env("ZONGZI__METRICS__LISTEN", "9100")),
                 "metrics.listen: invalid value: string \"9100\", expected an address and a port",
             ),

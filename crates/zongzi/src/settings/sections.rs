@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zongzi_control::hooks::{Fallback, Network, Url};
+use zongzi_ingest::rtmp;
 
-use super::values::{address, duration, list};
+use super::values::{address, at_least, duration, list};
 
 /// All settings. Field for field what `config/zongzi.toml` has; a test compares the two.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
@@ -63,6 +64,12 @@ pub(crate) struct Rtmp {
     #[serde(with = "duration")]
     pub(crate) idle_timeout: Duration,
     pub(crate) max_message_bytes: usize,
+    #[serde(deserialize_with = "at_least::deserialize::<_, { rtmp::Limits::PREAUTH_BYTES_MIN }>")]
+    pub(crate) max_preauth_bytes: usize,
+    #[serde(
+        deserialize_with = "at_least::deserialize::<_, { rtmp::Limits::PREAUTH_MESSAGES_MIN }>"
+    )]
+    pub(crate) max_preauth_messages: usize,
 }
 
 /// The public HTTP listener: pages, WHEP, public JSON.
@@ -208,6 +215,8 @@ impl Default for Rtmp {
             publish_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(15),
             max_message_bytes: 4 << 20,
+            max_preauth_bytes: 64 << 10,
+            max_preauth_messages: 64,
         }
     }
 }

@@ -59,6 +59,39 @@ pub(super) mod address {
     }
 }
 
+/// Whole numbers that must not be too small.
+pub(super) mod at_least {
+    use std::fmt;
+
+    use serde::{Deserializer, de};
+
+    pub(in crate::settings) fn deserialize<'de, D, const LEAST: usize>(
+        deserializer: D,
+    ) -> Result<usize, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        deserializer.deserialize_u64(AtLeast::<LEAST>)
+    }
+
+    struct AtLeast<const LEAST: usize>;
+
+    impl<const LEAST: usize> de::Visitor<'_> for AtLeast<LEAST> {
+        type Value = usize;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a whole number, at least {LEAST}")
+        }
+
+        fn visit_i64<E: de::Error>(self, number: i64) -> Result<usize, E> {
+            usize::try_from(number)
+                .ok()
+                .filter(|number| *number >= LEAST)
+                .ok_or_else(|| E::invalid_value(de::Unexpected::Signed(number), &self))
+        }
+    }
+}
+
 /// Lists, each value a text.
 pub(super) mod list {
     use std::fmt;

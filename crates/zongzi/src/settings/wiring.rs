@@ -20,6 +20,8 @@ impl Rtmp {
             ..rtmp::Settings::default()
         };
         settings.limits.video_message_bytes = self.max_message_bytes;
+        settings.limits.preauth_bytes = self.max_preauth_bytes;
+        settings.limits.preauth_messages = self.max_preauth_messages;
         settings
     }
 }
@@ -98,5 +100,35 @@ impl Media {
         config.sessions_max = limits.viewers;
         config.bitrate_max = limits.egress_bitrate;
         config
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limits_of_rtmp_reach_its_core() {
+        let limits = Rtmp {
+            max_message_bytes: 1_000_001,
+            max_preauth_bytes: 10_001,
+            max_preauth_messages: 101,
+            ..Rtmp::default()
+        }
+        .ingest_settings()
+        .limits;
+        let expected = rtmp::Limits {
+            video_message_bytes: 1_000_001,
+            preauth_bytes: 10_001,
+            preauth_messages: 101,
+            ..rtmp::Limits::default()
+        };
+        assert_eq!(limits, expected);
+    }
+
+    #[test]
+    fn the_defaults_of_rtmp_are_those_of_its_core() {
+        let limits = Rtmp::default().ingest_settings().limits;
+        assert_eq!(limits, rtmp::Limits::default());
     }
 }

@@ -1,3 +1,5 @@
+use std::mem;
+
 use super::{
     BOOLEAN, DATE, ECMA_ARRAY, LONG_STRING, NULL, NUMBER, OBJECT, OBJECT_END, STRICT_ARRAY, STRING,
     TYPED_OBJECT, UNDEFINED, UNSUPPORTED, Value, XML_DOCUMENT,
@@ -34,9 +36,58 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Value>, Error> {
     };
     let mut values = Vec::new();
     while !reader.rest.is_empty() {
-        values.push(reader.value(0)?);
+        values.push(reader.value()?);
     }
     Ok(values)
+}
+
+/// What the bytes of a value gave.
+enum Part {
+    Whole(Value),
+    Open(Open),
+}
+
+/// An object or array whose end has not come yet.
+enum Open {
+    Properties {
+        of_array: bool,
+        read: Vec<(String, Value)>,
+        /// Name of the property that is being read.
+        name: String,
+    },
+    Entries {
+        read: Vec<Value>,
+        left: u32,
+    },
+}
+
+impl Open {
+    fn properties(of_array: bool) -> Self {
+        Self::Properties {
+            of_array,
+            read: Vec::new(),
+            name: String::new(),
+        }
+    }
+
+    fn put(&mut self, value: Value) {
+        match self {
+            Self::Properties { read, name, .. } => read.push((mem::take(name), value)),
+            Self::Entries { read, .. } => read.push(value),
+        }
+    }
+
+    fn close(self) -> Value {
+        match self {
+            Self::Properties {
+                of_array: false,
+                read,
+                ..
+            } => Value::Object(read),
+            Self::Properties { read, .. } => Value::EcmaArray(read),
+            Self::Entries { read, .. } => Value::StrictArray(read),
+        }
+    }
 }
 
 struct Reader<'a> {
@@ -45,31 +96,57 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn value(&mut self, depth: usize) -> Result<Value, Error> {
+    /// A value with all that is in it. What is open around the place that is read is on a stack of its own, of
+    /// [`DEPTH_MAX`] and one at most, and not on the thread's.
+    fn value(&mut self) -> Result<Value, Error> {
+        let mut around: Vec<Open> = Vec::new();
+        loop {
+            let mut part = self.begin(around.len())?;
+            // Ends what is whole now, from the inside out, until something goes on.
+            loop {
+                part = match part {
+                    Part::Whole(value) => match around.pop() {
+                        None => return Ok(value),
+                        Some(mut outer) => {
+                            outer.put(value);
+                            Part::Open(outer)
+                        }
+                    },
+                    Part::Open(mut open) => {
+                        if self.goes_on(&mut open)? {
+                            around.push(open);
+                            break;
+                        }
+                        Part::Whole(open.close())
+                    }
+                };
+            }
+        }
+    }
+
+    /// A plain value, or the front of one that holds others.
+    fn begin(&mut self, depth: usize) -> Result<Part, Error> {
         if depth > DEPTH_MAX {
             return Err(Error::Depth);
         }
         self.values_left = self.values_left.checked_sub(1).ok_or(Error::Values)?;
-        let inner = depth.saturating_add(1);
-        Ok(match self.byte()? {
+        Ok(Part::Whole(match self.byte()? {
             NUMBER => Value::Number(self.number()?),
             BOOLEAN => Value::Boolean(self.byte()? != 0),
             STRING => Value::String(self.short_text()?),
-            OBJECT => Value::Object(self.properties(inner)?),
+            OBJECT => return Ok(Part::Open(Open::properties(false))),
             NULL => Value::Null,
             UNDEFINED | UNSUPPORTED => Value::Undefined,
             ECMA_ARRAY => {
                 // The count is a hint that encoders get wrong; the end marker decides (AMF 0 §2.10).
                 self.array::<4>()?;
-                Value::EcmaArray(self.properties(inner)?)
+                return Ok(Part::Open(Open::properties(true)));
             }
             STRICT_ARRAY => {
-                let count = u32::from_be_bytes(self.array()?);
-                let mut values = Vec::new();
-                for _ in 0..count {
-                    values.push(self.value(inner)?);
-                }
-                Value::StrictArray(values)
+                return Ok(Part::Open(Open::Entries {
+                    read: Vec::new(),
+                    left: u32::from_be_bytes(self.array()?),
+                }));
             }
             DATE => {
                 let time = self.number()?;
@@ -83,22 +160,28 @@ impl Reader<'_> {
             }
             TYPED_OBJECT => {
                 self.short_text()?;
-                Value::Object(self.properties(inner)?)
+                return Ok(Part::Open(Open::properties(false)));
             }
             other => return Err(Error::Type(other)),
-        })
+        }))
     }
 
-    /// Name and value pairs up to the object end marker.
-    fn properties(&mut self, depth: usize) -> Result<Vec<(String, Value)>, Error> {
-        let mut properties = Vec::new();
-        loop {
-            let name = self.short_text()?;
-            if name.is_empty() && self.rest.first() == Some(&OBJECT_END) {
-                self.byte()?;
-                return Ok(properties);
+    /// Whether another value of `open` follows. A property's name is read here, and so is the object end marker.
+    fn goes_on(&mut self, open: &mut Open) -> Result<bool, Error> {
+        match open {
+            Open::Properties { name, .. } => {
+                *name = self.short_text()?;
+                let ends = name.is_empty() && self.rest.first() == Some(&OBJECT_END);
+                if ends {
+                    self.byte()?;
+                }
+                Ok(!ends)
             }
-            properties.push((name, self.value(depth)?));
+            Open::Entries { left, .. } => {
+                let fewer = left.checked_sub(1);
+                *left = fewer.unwrap_or_default();
+                Ok(fewer.is_some())
+            }
         }
     }
 

@@ -112,6 +112,35 @@ fn any_value() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Something that holds one value, named `a` where it has a name: its bytes before and after, and what is read.
+type Holder = (&'static [u8], &'static [u8], fn(Value) -> Value);
+
+const HOLDERS: [Holder; 4] = [
+    (b"\x03\0\x01a", b"\0\0\x09", |value| {
+        Value::Object(vec![("a".into(), value)])
+    }),
+    (b"\x10\0\x01C\0\x01a", b"\0\0\x09", |value| {
+        Value::Object(vec![("a".into(), value)])
+    }),
+    (b"\x08\0\0\0\x01\0\x01a", b"\0\0\x09", |value| {
+        Value::EcmaArray(vec![("a".into(), value)])
+    }),
+    (b"\x0a\0\0\0\x01", b"", |value| {
+        Value::StrictArray(vec![value])
+    }),
+];
+
+/// `leaf` in `holders`, the first outermost; each of them holds nothing else.
+fn nested(holders: &[usize], leaf: &[u8]) -> Vec<u8> {
+    let fronts = holders.iter().map(|holder| HOLDERS[*holder].0);
+    let ends = holders.iter().rev().map(|holder| HOLDERS[*holder].1);
+    fronts
+        .chain([leaf])
+        .chain(ends)
+        .collect::<Vec<_>>()
+        .concat()
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read_back(value in any_value()) {
@@ -121,5 +150,28 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _outcome = decode(&bytes);
+    }
+
+    #[test]
+    fn thirty_two_levels_of_any_kind_are_read_and_the_next_is_an_error(
+        holders in prop::collection::vec(0..HOLDERS.len(), 28..37)
+    ) {
+        let expected = holders.iter().rev().fold(Value::Null, |value, holder| HOLDERS[*holder].2(value));
+        let expected = if holders.len() > 32 { Err(Error::Depth) } else { Ok(vec![expected]) };
+        prop_assert_eq!(decode(&nested(&holders, &[NULL])), expected);
+    }
+
+    #[test]
+    fn values_are_counted_however_they_are_nested(
+        holders in prop::collection::vec(0..HOLDERS.len(), 0..30),
+        inside in 980..1_030_u32,
+        beside in 0..10_usize,
+    ) {
+        let nulls = vec![NULL; inside.try_into().unwrap()];
+        let array = [&[STRICT_ARRAY], &inside.to_be_bytes()[..], &nulls].concat();
+        let bytes = [nested(&holders, &array), vec![NULL; beside]].concat();
+        let values: usize = [holders.len(), 1, nulls.len(), beside].iter().sum();
+        let expected = if values > 1_024 { Err(Error::Values) } else { Ok(beside.saturating_add(1)) };
+        prop_assert_eq!(decode(&bytes).map(|values| values.len()), expected);
     }
 }

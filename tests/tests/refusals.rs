@@ -16,6 +16,8 @@ use zongzi_tests::{place, wait};
 
 /// Within which a page shows something, on a busy machine.
 const SOON: Duration = Duration::from_secs(20);
+/// What a wrong key costs who shows it, so that guessing is slow.
+const WRONG_KEY_DELAY: Duration = Duration::from_secs(1);
 
 #[test]
 fn without_a_host_there_is_no_picture_and_the_page_waits() {
@@ -79,6 +81,15 @@ fn a_wrong_key_is_refused_late_and_tells_nothing() {
     let mut host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &wrong);
     let status = host.wait(SOON);
     assert!(!status.success(), "{}", host.said());
+    assert_refused_for_bad_key(&server, 1.0);
+    // By hand the time is that of the refusal alone, without ffmpeg's own.
+    let mut client = Client::connect(server.ready.rtmp).expect("the server listens");
+    let asked = Instant::now();
+    assert!(!client.publish(&wrong).expect("the refusal is said"));
+    let waited = asked.elapsed();
+    assert!(waited >= WRONG_KEY_DELAY, "refused after {waited:?}");
+    drop(client);
+    assert_refused_for_bad_key(&server, 2.0);
     assert_eq!(server.status("demo")["state"], "offline");
     assert!(
         !server.log().contains(&wrong),
@@ -316,6 +327,23 @@ fn with_he_aac_config(clip: &Path) -> PathBuf {
     flv.splice(at..at + plain.len(), he_aac);
     fs::write(&path, flv).expect("a file can be written");
     path
+}
+
+/// So many connections were closed in all, each for its key, and so many keys were found wrong.
+fn assert_refused_for_bad_key(server: &Server, count: f64) {
+    let closed = "zongzi_ingest_connections_closed_total";
+    wait::until("the connection to be counted", SOON, || {
+        (server.metric(closed) >= count).then_some(())
+    });
+    let wrong = server.metric_of("zongzi_control_key_checks_total", "result=\"wrong\"");
+    assert_eq!(
+        (
+            server.metric(closed),
+            server.metric_of(closed, "reason=\"bad_key\""),
+            wrong
+        ),
+        (count, count, count)
+    );
 }
 
 fn assert_problem(response: &Response) {

@@ -17,6 +17,16 @@ use zongzi_tests::{http, note, wait};
 /// Memory that all attacks of one test together may leave behind.
 const MEMORY_GROWTH_MAX: u64 = 64 * 1024 * 1024;
 const SOON: Duration = Duration::from_secs(20);
+/// Descriptors that come and go for other reasons.
+const DESCRIPTORS_BESIDE: usize = 20;
+/// Memory of a connection that says nothing, in the mean of RTMP and HTTP, in bytes; 11 to 16 KiB were measured.
+const SILENT_BYTES_MAX: u64 = 24 * 1024;
+/// What a connection may send before its key was found good, in bytes: the default of `rtmp.max_preauth_bytes`.
+const PREAUTH_BYTES: usize = 64 * 1024;
+/// Memory of one that has sent nearly all of that, in bytes. 132 KiB were measured: the buffer that
+/// gathers its message grows by doubling.
+const STRANGER_BYTES_MAX: u64 = 160 * 1024;
+const STRANGERS: usize = 300;
 
 #[test]
 fn rtmp_killers_harm_nobody() {
@@ -40,6 +50,7 @@ fn rtmp_killers_harm_nobody() {
 fn connections_without_end_are_bounded_and_harm_nobody() {
     let mut scene = Scene::start(Options::default().set("rtmp.publish_timeout", "3s"));
     let before = scene.server.descriptors();
+    let memory = scene.server.memory_bytes();
     // A thousand silent connections to each listener; those past the limit are closed by the server.
     let mut open: Vec<TcpStream> = Vec::new();
     for address in [scene.server.ready.rtmp, scene.server.ready.http] {
@@ -47,11 +58,22 @@ fn connections_without_end_are_bounded_and_harm_nobody() {
             open.extend(TcpStream::connect_timeout(&address, SOON));
         }
     }
+    // The server takes them from the kernel's queue one by one.
+    wait::until("the server to take them all", SOON, || {
+        (scene.server.descriptors() + DESCRIPTORS_BESIDE >= before + open.len()).then_some(())
+    });
     let peak = scene.server.descriptors();
+    let each = memory_each(&scene.server, memory, open.len());
     note(&format!(
-        "{} connections, {before} then {peak} descriptors",
+        "{} connections, {before} then {peak} descriptors, {each} bytes of memory each",
         open.len()
     ));
+    assert_eq!(open.len(), 2_000);
+    assert!(
+        peak <= before + open.len() + DESCRIPTORS_BESIDE,
+        "{before} then {peak} descriptors"
+    );
+    assert!(each < SILENT_BYTES_MAX, "{each} bytes of memory each");
     // All of them hang on it, and a newcomer is still served.
     let start = Instant::now();
     assert_eq!(scene.server.status("demo")["state"], "live");
@@ -80,9 +102,52 @@ fn connections_without_end_are_bounded_and_harm_nobody() {
     );
     drop(open);
     wait::until("the descriptors to come back", SOON, || {
-        (scene.server.descriptors() <= before + 20).then_some(())
+        (scene.server.descriptors() <= before + DESCRIPTORS_BESIDE).then_some(())
     });
     scene.judge();
+}
+
+#[test]
+fn before_a_key_was_found_good_a_connection_holds_what_it_may_and_no_more() {
+    let server = Options::default()
+        .set("rtmp.publish_timeout", "60s")
+        .start();
+    let before = server.memory_bytes();
+    // A video message that never ends, nearly as long as all that may come before a key.
+    let part = rtmp::message(6, 9, 1, &[0; 4 << 20], 4_096);
+    let (fits, past) = part
+        .split_at_checked(PREAUTH_BYTES - 1_024)
+        .expect("the message is longer");
+    let mut strangers: Vec<Client> = (0..STRANGERS)
+        .map(|_| {
+            let mut client = Client::connect(server.ready.rtmp).expect("the server listens");
+            client.shake_hands().expect("the server's handshake");
+            client.send(fits).expect("it is read");
+            client
+        })
+        .collect();
+    let received = || server.metric("zongzi_ingest_received_bytes_total");
+    let sent = (STRANGERS * (3_073 + fits.len())) as f64;
+    wait::until("all to be read", SOON, || {
+        (received() >= sent).then_some(())
+    });
+    let each = memory_each(&server, before, STRANGERS);
+    note(&format!(
+        "{each} bytes of memory for each of {STRANGERS} strangers"
+    ));
+    assert!(each < STRANGER_BYTES_MAX, "{each} bytes of memory each");
+    let limit = || {
+        let closed = "zongzi_ingest_connections_closed_total";
+        server.metric_of(closed, "reason=\"limit\"")
+    };
+    assert_eq!(limit(), 0.0, "they were cut off within their limit");
+    for stranger in &mut strangers {
+        // It may close while this is written.
+        let _ = stranger.send(past.get(..2_048).unwrap_or_default());
+    }
+    wait::until("all to be cut off", Duration::from_secs(5), || {
+        (limit() == STRANGERS as f64).then_some(())
+    });
 }
 
 #[test]
@@ -350,6 +415,12 @@ fn nested_command(server: &Server, depth: usize) -> std::io::Result<()> {
     )?;
     client.is_closed_within(Duration::from_millis(300));
     Ok(())
+}
+
+/// How much more memory than `before` the server has, for each of `count`.
+fn memory_each(server: &Server, before: u64, count: usize) -> u64 {
+    let more = server.memory_bytes().saturating_sub(before);
+    more / u64::try_from(count).expect("not that many")
 }
 
 fn is_closed(stream: &mut TcpStream) -> bool {

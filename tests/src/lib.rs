@@ -7,7 +7,7 @@
 //! * [`server`] starts the binary on free ports with data of its own.
 //! * [`source`] makes clips with a number in every frame and a tick on every second.
 //! * [`ffmpeg`] and [`obs`] publish them; [`rtmp`] writes RTMP by hand, well or badly.
-//! * [`browser`] watches as a viewer does; [`reading`] judges what was seen and heard.
+//! * [`browser`] watches as a viewer does; [`reading`] is what was seen and heard, [`judge`] says what is wrong with it.
 //! * [`load`] brings a crowd of viewers who need no browser, [`prometheus`] looks at the metrics as operators do.
 //! * [`tap`] stands between encoder and server and notes when each picture passed.
 //! * [`receiver`] takes webhooks.
@@ -25,6 +25,7 @@
 pub mod browser;
 pub mod ffmpeg;
 pub mod http;
+pub mod judge;
 pub mod jwt;
 pub mod link;
 pub mod load;

@@ -8,10 +8,13 @@ use serde_json::Value;
 use zongzi_tests::browser::Browser;
 use zongzi_tests::ffmpeg::{Host, Publish};
 use zongzi_tests::http::{self, Response};
+use zongzi_tests::judge;
 use zongzi_tests::offer::SDP as OFFER;
+use zongzi_tests::reading::Report;
 use zongzi_tests::rtmp::{self, Client};
 use zongzi_tests::server::{Options, Server};
 use zongzi_tests::source::Clip;
+use zongzi_tests::tap::Tap;
 use zongzi_tests::{place, wait};
 
 /// Within which a page shows something, on a busy machine.
@@ -46,6 +49,29 @@ fn without_a_host_there_is_no_picture_and_the_page_waits() {
         (report.pictures.len(), report.ticks.len(), report.join_ms()),
         (0, 0, None)
     );
+    assert_every_judge_complains(&report, &[]);
+}
+
+#[test]
+fn of_a_host_on_another_channel_nothing_is_seen_or_heard() {
+    let server = Server::start();
+    server.command(&["channel", "create", "other"]);
+    let tap = Tap::before(server.ready.rtmp);
+    let _host = Host::publish(
+        &Clip::SMALL.file(),
+        &tap.rtmp_url(),
+        &server.key("demo").key,
+    );
+    server.wait_live("demo");
+    let mut browser = Browser::start();
+    browser.open(&server.url("/watch/other"));
+    browser.wait_state("waiting", SOON);
+    // Long enough for a picture, if there were a way for it.
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(browser.shown().state, "waiting");
+    let passed = tap.passed();
+    assert!(passed.len() > 100, "the host sent {}", passed.len());
+    assert_every_judge_complains(&browser.report(), &passed);
 }
 
 #[test]
@@ -78,7 +104,8 @@ fn a_wrong_key_is_refused_late_and_tells_nothing() {
     let last = if key.ends_with('x') { 'y' } else { 'x' };
     let start = key.get(..key.len() - 1).expect("a key is plain text");
     let wrong = format!("{start}{last}");
-    let mut host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &wrong);
+    let tap = Tap::before(server.ready.rtmp);
+    let mut host = Host::publish(&Clip::SMALL.file(), &tap.rtmp_url(), &wrong);
     let status = host.wait(SOON);
     assert!(!status.success(), "{}", host.said());
     assert_refused_for_bad_key(&server, 1.0);
@@ -102,6 +129,7 @@ fn a_wrong_key_is_refused_late_and_tells_nothing() {
     browser.open(&server.url("/watch/demo"));
     let shown = browser.wait_state("waiting", SOON);
     assert_eq!(shown.pictures, 0);
+    assert_every_judge_complains(&browser.report(), &tap.passed());
 }
 
 #[test]
@@ -327,6 +355,18 @@ fn with_he_aac_config(clip: &Path) -> PathBuf {
     flv.splice(at..at + plain.len(), he_aac);
     fs::write(&path, flv).expect("a file can be written");
     path
+}
+
+/// Nobody was there to be seen or heard, and what judges the tests of `plays.rs` says so.
+#[track_caller]
+fn assert_every_judge_complains(report: &Report, passed: &[f64]) {
+    let no_picture = Err("no picture was shown".to_owned());
+    assert_eq!(judge::pictures(report, passed, 8), no_picture);
+    assert_eq!(judge::stream(report, passed, 8), no_picture);
+    assert_eq!(judge::order(report), no_picture);
+    let no_tick = Err("no tick was heard with its picture".to_owned());
+    assert_eq!(judge::sound(report), no_tick);
+    assert_eq!(judge::sound_of_few_pictures(report), no_tick);
 }
 
 /// So many connections were closed in all, each for its key, and so many keys were found wrong.

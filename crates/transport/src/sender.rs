@@ -121,8 +121,8 @@ impl Sender {
                     taken.max(1)
                 }
                 Err(error) => match Refusal::of(&error) {
-                    Refusal::Full if self.wait(&mut patience) => 0,
-                    Refusal::Full => {
+                    room @ (Refusal::Full | Refusal::Queue) if self.wait(room, &mut patience) => 0,
+                    Refusal::Full | Refusal::Queue => {
                         self.drop(rest.first(), &self.socket.tally().dropped_full);
                         1
                     }
@@ -205,9 +205,9 @@ impl Sender {
                     sent.max(1)
                 }
                 Err(error) => match Refusal::of(&error) {
-                    Refusal::Full if self.wait(patience) => 0,
+                    room @ (Refusal::Full | Refusal::Queue) if self.wait(room, patience) => 0,
                     Refusal::Interrupted => 0,
-                    Refusal::Full => {
+                    Refusal::Full | Refusal::Queue => {
                         self.socket.count(&tally.dropped_full, 1);
                         1
                     }
@@ -222,12 +222,18 @@ impl Sender {
     }
 
     /// Waits for room, as long as there is patience left. Returns whether to try again.
-    fn wait(&self, patience: &mut Duration) -> bool {
+    fn wait(&self, room: Refusal, patience: &mut Duration) -> bool {
         if patience.is_zero() {
             return false;
         }
         *patience = patience.saturating_sub(WAIT_STEP);
-        self.socket.wait_writable(WAIT_STEP);
+        match room {
+            // The socket itself has room: nothing tells when the queue behind it has.
+            Refusal::Queue => std::thread::sleep(WAIT_STEP),
+            _ => {
+                self.socket.wait_writable(WAIT_STEP);
+            }
+        }
         true
     }
 
@@ -255,9 +261,12 @@ impl Message {
 }
 
 /// What can be done about an error of `sendmmsg`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
-    /// No room: wait.
+    /// No room in the socket: wait.
     Full,
+    /// No room in a queue behind it, the card's for instance, or no memory: wait.
+    Queue,
     /// Perhaps because the message was to be segmented.
     Segmenting,
     Interrupted,
@@ -271,7 +280,8 @@ impl Refusal {
             return Self::Segmenting;
         }
         match error.raw_os_error() {
-            Some(libc::EAGAIN | libc::ENOBUFS | libc::ENOMEM) => Self::Full,
+            Some(libc::EAGAIN) => Self::Full,
+            Some(libc::ENOBUFS | libc::ENOMEM) => Self::Queue,
             Some(libc::EIO | libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP) => Self::Segmenting,
             Some(libc::EINTR) => Self::Interrupted,
             _ => Self::Other,
@@ -291,3 +301,26 @@ const MESSAGE_BYTES_MAX: usize = 65_535 - 68;
 const WAIT_MAX: Duration = Duration::from_millis(4);
 /// One wait of it.
 const WAIT_STEP: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::{MediaPort, Options};
+
+    #[test]
+    fn a_full_queue_behind_the_socket_is_waited_for_and_then_given_up() {
+        let loopback: SocketAddr = "127.0.0.1:0".parse().unwrap();
+        let mut sockets = MediaPort::bind(loopback, &Options::default()).unwrap();
+        let sender = Sender::new(Arc::new(sockets.remove(0)));
+        let queue = Refusal::of(&io::Error::from_raw_os_error(libc::ENOBUFS));
+        let mut patience = WAIT_MAX;
+        let began = Instant::now();
+        let waits = std::iter::repeat_with(|| sender.wait(queue, &mut patience));
+        assert_eq!(waits.take_while(|again| *again).count(), 4);
+        // The socket is writable all the while, which must not end a wait.
+        assert!(began.elapsed() >= WAIT_MAX);
+    }
+}

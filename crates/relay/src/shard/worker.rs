@@ -2,8 +2,8 @@
 //!
 //! **Hot path.** Per live batch: one wake, then for each viewer of its broadcast what `viewer` describes, and one
 //! `sendmmsg` for each 64 messages. Live batches come first; then what others ask, datagrams, and a bounded time of
-//! handshakes and of backlogs, so that a crowd of joins cannot hold up those who watch. It may not block, lock, or allocate
-//! per packet.
+//! handshakes and of backlogs, so that a crowd of joins cannot hold up those who watch. It may not block (but for 4 ms where
+//! the kernel has no room to send), lock, or allocate per packet.
 //!
 //! **Pictures come evenly.** One that a host sends early waits until those that come late would be there (`dejitter`), once
 //! for all viewers.

@@ -22,7 +22,13 @@ pub(super) fn with(
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    runtime.block_on(command(control)).map_err(|error| {
+    let store = control.store().clone();
+    let done = runtime.block_on(async {
+        let done = command(control).await;
+        store.close().await;
+        done
+    });
+    done.map_err(|error| {
         match error.downcast_ref::<Error>() {
             Some(Error::ChannelUnknown(_)) => {
                 anyhow::anyhow!("{error:#}; `zongzi channel list` shows those that there are, `zongzi channel create` makes one")

@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -39,6 +39,7 @@ pub(super) struct Server {
     tasks: JoinSet<()>,
     hub: Hub,
     shards: Shards,
+    store: Sqlite,
     /// Held until all has ended.
     _claim: Claim,
 }
@@ -112,6 +113,10 @@ impl Server {
         let ended = tokio::task::spawn_blocking(|| shards.shutdown()).await;
         if ended.is_err() {
             tracing::error!("the shards did not end in order");
+        }
+        let closed = tokio::time::timeout(CLOSE_MAX, self.store.close()).await;
+        if closed.is_err() {
+            tracing::error!("the store was not closed in time; the next start puts it in order");
         }
     }
 
@@ -270,10 +275,14 @@ impl Server {
             tasks,
             hub,
             shards: bound.shards,
+            store: control.store().clone(),
             _claim: claim,
         })
     }
 }
+
+/// How long the store may take to close: what is in its write-ahead log, 4 MB and more on a slow disk.
+const CLOSE_MAX: Duration = Duration::from_secs(10);
 
 impl Bound {
     fn open(settings: &Settings) -> Result<Self, String> {

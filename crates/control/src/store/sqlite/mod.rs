@@ -32,15 +32,20 @@ use crate::{Channel, ChannelPatch, Key, KeyId, NewChannel};
 /// while one writes; each commit is synced, so that what was acknowledged survives `kill -9` and a power cut.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    jobs: SyncSender<Job>,
+    requests: SyncSender<Request>,
     path: Arc<Path>,
     counters: Arc<Counters>,
 }
 
-type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+/// What the store's thread is asked.
+enum Request {
+    Work(Box<dyn FnOnce(&mut Connection) + Send>),
+    /// To close the file, and say so.
+    Close(oneshot::Sender<()>),
+}
 
 /// How many requests may wait for the store's thread. At 0.1 ms each, the last of them waits a tenth of a second.
-const JOBS_MAX: usize = 1_024;
+const REQUESTS_MAX: usize = 1_024;
 /// How long a write waits for another process's write to end.
 const LOCK_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -58,7 +63,7 @@ impl Sqlite {
     pub fn open(dir: &Path, check: [u8; 32]) -> Result<Self, Error> {
         let path: Arc<Path> = dir.join(Self::FILE).into();
         let connection = prepare(&path, check).map_err(|failure| failure.at(&path))?;
-        let (jobs, waiting) = sync_channel(JOBS_MAX);
+        let (requests, waiting) = sync_channel(REQUESTS_MAX);
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || work(connection, &waiting))
@@ -67,7 +72,7 @@ impl Sqlite {
                 why: error.to_string(),
             })?;
         Ok(Self {
-            jobs,
+            requests,
             path,
             counters: Arc::default(),
         })
@@ -95,6 +100,15 @@ impl Sqlite {
             Ok(())
         })
         .await
+    }
+
+    /// Closes the file when what was asked before is done. The last process that has it open so moves all that is in the
+    /// write-ahead log into it: a copy of the one file is whole then. Whatever is asked afterwards fails.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.requests.try_send(Request::Close(done)).is_ok() {
+            let _thread_gone = closed.await;
+        }
     }
 
     /// Runs `work` on the store's thread in a transaction that is committed if it succeeds.
@@ -129,11 +143,11 @@ impl Sqlite {
         work: impl FnOnce(&mut Connection) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Error> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let work = Request::Work(Box::new(move |connection| {
             // Nobody may be waiting any more.
             let _ = reply.send(work(connection));
-        });
-        self.jobs.try_send(job).map_err(|error| match error {
+        }));
+        self.requests.try_send(work).map_err(|error| match error {
             TrySendError::Full(_) => Error::Busy,
             TrySendError::Disconnected(_) => Error::Closed,
         })?;
@@ -161,9 +175,17 @@ fn prepare(path: &Path, check: [u8; 32]) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-fn work(mut connection: Connection, waiting: &Receiver<Job>) {
-    for job in waiting {
-        job(&mut connection);
+fn work(mut connection: Connection, waiting: &Receiver<Request>) {
+    for request in waiting {
+        match request {
+            Request::Work(work) => work(&mut connection),
+            Request::Close(done) => {
+                drop(connection);
+                // Nobody may be waiting any more.
+                let _ = done.send(());
+                return;
+            }
+        }
     }
 }
 

@@ -350,7 +350,7 @@ async fn more_requests_than_may_wait_are_refused_not_kept() {
         async move { store.run(move |_| Ok(gate.recv().is_ok())).await }
     });
     tokio::task::yield_now().await;
-    let waiting: Vec<_> = (0..2 * JOBS_MAX)
+    let waiting: Vec<_> = (0..2 * REQUESTS_MAX)
         .map(|_| {
             let store = store.clone();
             tokio::spawn(async move { store.last_change().await })
@@ -363,7 +363,7 @@ async fn more_requests_than_may_wait_are_refused_not_kept() {
     for one in waiting {
         busy += usize::from(matches!(one.await.unwrap(), Err(Error::Busy)));
     }
-    assert!((1..=JOBS_MAX).contains(&busy), "{busy}");
+    assert!((1..=REQUESTS_MAX).contains(&busy), "{busy}");
 }
 
 #[tokio::test]
@@ -453,4 +453,25 @@ async fn a_rotated_key_is_good_until_its_overlap_ends_and_never_longer() {
         .rotate_key(old, key(4, "demo"), at(900), at(102))
         .await;
     assert!(matches!(dead, Err(Error::KeyRevoked(_))));
+}
+
+#[tokio::test]
+async fn once_it_is_closed_the_one_file_holds_everything_and_no_more_is_done() {
+    let (dir, store) = open();
+    store.create_channel(channel("demo"), at(5)).await.unwrap();
+    let copy = |name: &str| {
+        let copy = tempfile::tempdir().unwrap();
+        let file = dir.path().join(Sqlite::FILE);
+        fs::copy(file, copy.path().join(name)).unwrap();
+        copy
+    };
+    store.close().await;
+    assert!(matches!(
+        store.channel("demo".parse().unwrap()).await,
+        Err(Error::Closed)
+    ));
+    store.close().await;
+    let copied = Sqlite::open(copy(Sqlite::FILE).path(), CHECK).unwrap();
+    let found = copied.channel("demo".parse().unwrap()).await.unwrap();
+    assert!(found.is_some());
 }

@@ -5,12 +5,15 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of C0, C1 and C2.
 const HANDSHAKE: usize = 1 + 1536 + 1536;
+/// Bytes that are passed on together: what a narrow uplink carries in some milliseconds.
+const PART: usize = 4 << 10;
 
 /// A tap that serves one host after the other.
 #[derive(Debug)]
@@ -18,7 +21,12 @@ pub struct Tap {
     /// Where the host connects to.
     pub address: SocketAddr,
     passed: Arc<Mutex<Vec<f64>>>,
+    uplink: Arc<Uplink>,
 }
+
+/// How much a host's uplink carries, in bits a second.
+#[derive(Debug)]
+struct Uplink(AtomicU64);
 
 impl Tap {
     /// Listens on a free port of loopback.
@@ -30,15 +38,31 @@ impl Tap {
         let address = listener.local_addr().expect("a listener has an address");
         let passed = Arc::new(Mutex::new(Vec::new()));
         let notes = Arc::clone(&passed);
+        let uplink = Arc::new(Uplink(AtomicU64::new(Uplink::WIDE)));
+        let carries = Arc::clone(&uplink);
         thread::spawn(move || {
             for host in listener.incoming().flatten() {
                 let Ok(to) = TcpStream::connect(server) else {
                     continue;
                 };
-                pass(host, to, &notes);
+                pass(host, to, &notes, &carries);
             }
         });
-        Self { address, passed }
+        Self {
+            address,
+            passed,
+            uplink,
+        }
+    }
+
+    /// From now on the host's uplink carries so many bits a second; of 0 it stands still.
+    pub fn narrow(&self, bits_per_second: u64) {
+        self.uplink.0.store(bits_per_second, Ordering::Release);
+    }
+
+    /// The host's uplink carries all there is, and what waits in it at once.
+    pub fn widen(&self) {
+        self.narrow(Uplink::WIDE);
     }
 
     /// The server part of the URL for the host.
@@ -56,7 +80,12 @@ impl Tap {
 }
 
 /// Passes both directions until one ends.
-fn pass(mut host: TcpStream, mut server: TcpStream, notes: &Arc<Mutex<Vec<f64>>>) {
+fn pass(
+    mut host: TcpStream,
+    mut server: TcpStream,
+    notes: &Arc<Mutex<Vec<f64>>>,
+    uplink: &Arc<Uplink>,
+) {
     // Without this a small picture would wait for the acknowledgement of the one before.
     let _ = (host.set_nodelay(true), server.set_nodelay(true));
     let (Ok(mut host_reader), Ok(mut server_writer)) = (host.try_clone(), server.try_clone())
@@ -64,18 +93,21 @@ fn pass(mut host: TcpStream, mut server: TcpStream, notes: &Arc<Mutex<Vec<f64>>>
         return;
     };
     let notes = Arc::clone(notes);
+    let uplink = Arc::clone(uplink);
     thread::spawn(move || {
         let mut chunks = Chunks::default();
         let mut buffer = vec![0; 64 * 1024];
-        while let Ok(count @ 1..) = host_reader.read(&mut buffer) {
-            let bytes = buffer.get(..count).unwrap_or_default();
-            if server_writer.write_all(bytes).is_err() {
-                break;
+        'host: while let Ok(count @ 1..) = host_reader.read(&mut buffer) {
+            for bytes in buffer.get(..count).unwrap_or_default().chunks(PART) {
+                uplink.carry(bytes.len());
+                if server_writer.write_all(bytes).is_err() {
+                    break 'host;
+                }
+                let pictures = chunks.feed(bytes);
+                let now = epoch_ms();
+                let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
+                notes.extend(std::iter::repeat_n(now, pictures));
             }
-            let pictures = chunks.feed(bytes);
-            let now = epoch_ms();
-            let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
-            notes.extend(std::iter::repeat_n(now, pictures));
         }
         let _ = server_writer.shutdown(Shutdown::Both);
     });
@@ -84,6 +116,24 @@ fn pass(mut host: TcpStream, mut server: TcpStream, notes: &Arc<Mutex<Vec<f64>>>
         let _ = std::io::copy(&mut server, &mut host);
         let _ = host.shutdown(Shutdown::Both);
     });
+}
+
+impl Uplink {
+    const WIDE: u64 = u64::MAX;
+
+    /// Waits for as long as so many bytes take.
+    fn carry(&self, bytes: usize) {
+        loop {
+            match self.0.load(Ordering::Acquire) {
+                Self::WIDE => return,
+                0 => thread::sleep(Duration::from_millis(1)),
+                bits_per_second => {
+                    let micros = bytes as u64 * 8_000_000 / bits_per_second;
+                    return thread::sleep(Duration::from_micros(micros));
+                }
+            }
+        }
+    }
 }
 
 /// Now, as milliseconds since 1970: comparable with a page's `performance.timeOrigin + performance.now()`.

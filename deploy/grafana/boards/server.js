@@ -74,9 +74,10 @@ export const server = board(
     [
       "Broadcasts",
       [
-        graph("Frames not sent on", "Frames that viewers do without, frames that could not be read, groups too long to keep, clocks that jumped.", "short", {
+        graph("Frames not sent on", "Frames that viewers do without, frames that could not be read, sound that would have been heard late, groups too long to keep, clocks that jumped.", "short", {
           skipped: rate("zongzi_relay_skipped_frames_total"),
           broken: rate("zongzi_relay_broken_frames_total"),
+          "late sound": rate("zongzi_relay_late_sound_frames_total"),
           "groups too long": rate("zongzi_relay_group_overruns_total"),
           "clock jumps": rate("zongzi_relay_timestamp_jumps_total"),
         }),

@@ -63,6 +63,11 @@ pub(super) fn hub(page: &mut Page, hub: &Hub) {
         hub.frames_broken,
     );
     page.count(
+        "zongzi_relay_late_sound_frames_total",
+        "Frames of sound left out because they would have been heard late: the host's uplink had stood still.",
+        hub.sound_frames_late,
+    );
+    page.count(
         "zongzi_relay_group_overruns_total",
         "Groups too long to be kept for joins.",
         hub.group_overruns,

@@ -84,6 +84,8 @@ pub struct Hub {
     pub frames_skipped: u64,
     /// Frames that could not be read.
     pub frames_broken: u64,
+    /// Frames of sound left out because they would have been heard late: the host's uplink had stood still.
+    pub sound_frames_late: u64,
     /// Groups too long to be kept for joins.
     pub group_overruns: u64,
     /// Jumps of hosts' timestamps.

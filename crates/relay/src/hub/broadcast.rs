@@ -1,6 +1,7 @@
 mod advise;
 mod order;
 mod reencode;
+mod sound_in_time;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use zongzi_media::{Codec, Frame, Kind, MediaTime, Track, TrackId, aac};
 
 use self::order::{Order, Picture};
 use self::reencode::Reencode;
+use self::sound_in_time::SoundInTime;
 use super::bitrate::Bitrate;
 use super::event::{EndReason, What};
 use super::host::{Ended, Finish, Media};
@@ -94,6 +96,8 @@ pub(super) struct Counts {
     pub(super) skipped: u64,
     /// Frames that could not be read or packetized.
     pub(super) broken: u64,
+    /// Frames of sound that would have been heard late.
+    pub(super) late_sound: u64,
 }
 
 #[derive(Debug)]
@@ -124,6 +128,7 @@ struct Audio {
     sequence: u64,
     /// Presentation time of the newest packet sent.
     newest: Option<MediaTime>,
+    in_time: SoundInTime,
     /// The newest source frames, with which a new rendition's decoder is warmed up.
     recent: VecDeque<(Frame, Instant)>,
     rendition: Option<SoundRendition>,
@@ -176,6 +181,7 @@ impl Broadcast {
                 reason: None,
                 sequence: 0,
                 newest: None,
+                in_time: SoundInTime::default(),
                 recent: VecDeque::new(),
                 rendition: None,
                 renditions: 0,
@@ -426,6 +432,7 @@ impl Broadcast {
         self.timeline.place(now, &mut frame);
         if self.timeline.jumps() > jumps {
             self.advice.jumped(now);
+            self.audio.in_time.restart();
         }
         if self
             .plays(kind)
@@ -552,7 +559,11 @@ impl Broadcast {
         self.set_reason(Kind::Video, Some(reason));
     }
 
-    fn sound(&mut self, now: Instant, frame: Frame) {
+    fn sound(&mut self, now: Instant, mut frame: Frame) {
+        if !self.audio.in_time.admit(now, &mut frame) {
+            self.counts.late_sound += 1;
+            return;
+        }
         match self.plays(Kind::Audio).map(|track| &track.codec) {
             Some(Codec::Opus(_)) => self.emit_audio(now, &frame),
             Some(Codec::Aac(_)) if self.audio.reason.is_none() => {
@@ -648,6 +659,7 @@ impl Broadcast {
         self.tracks.clear();
         self.settled = false;
         self.audio.recent.clear();
+        self.audio.in_time.restart();
         self.stop_reencode();
         self.video.order = Order::default();
         self.video.source.clear();

@@ -111,6 +111,8 @@ pub struct HubCounts {
     pub frames_skipped: u64,
     /// Frames that could not be read.
     pub frames_broken: u64,
+    /// Frames of sound left out because they would have been heard late: the host's uplink had stood still.
+    pub sound_frames_late: u64,
     /// Groups too long to be kept for joins.
     pub group_overruns: u64,
     /// Jumps of hosts' timestamps.
@@ -301,6 +303,7 @@ impl Hub {
             bytes: read(&totals.bytes),
             frames_skipped: read(&totals.skipped),
             frames_broken: read(&totals.broken),
+            sound_frames_late: read(&totals.late_sound),
             group_overruns: read(&totals.overruns),
             timestamp_jumps: read(&totals.jumps),
             advisories_cleared: totals.cleared.read(),

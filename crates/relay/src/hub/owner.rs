@@ -112,6 +112,7 @@ pub(super) struct Totals {
     pub(super) bytes: AtomicU64,
     pub(super) skipped: AtomicU64,
     pub(super) broken: AtomicU64,
+    pub(super) late_sound: AtomicU64,
     pub(super) overruns: AtomicU64,
     pub(super) jumps: AtomicU64,
     pub(super) raised: ByCode,
@@ -444,6 +445,7 @@ impl Owner {
             (&totals.bytes, counts.bytes - before.bytes),
             (&totals.skipped, counts.skipped - before.skipped),
             (&totals.broken, counts.broken - before.broken),
+            (&totals.late_sound, counts.late_sound - before.late_sound),
             (&totals.overruns, self.counted.1 - overruns),
             (&totals.jumps, self.counted.2 - jumps),
         ] {

@@ -21,17 +21,27 @@ struct Line {
 }
 
 impl HostClock {
-    /// The next picture came. Returns how late, by those before it, in microseconds; less than zero: early.
+    /// The next picture came. Returns how late, by those before it, in microseconds; less than zero: early. Zero of one that
+    /// says nothing of the host's clock.
     pub(crate) fn push(&mut self, batch: &Batch) -> i64 {
-        let late = self.line.and_then(|line| line.late(batch));
-        let line = self.line.zip(late);
-        let line = line.and_then(|(line, late)| line.with(batch.rtp_time, late));
-        self.line = Some(line.unwrap_or(Line {
+        let anew = Line {
             at: batch.received,
             rtp_time: batch.rtp_time,
             weight: 1,
-        }));
-        late.unwrap_or(0)
+        };
+        let known = self.line.and_then(|line| Some((line, line.late(batch)?)));
+        let (line, late) = match known {
+            Some((line, late)) if (-STRAY_EARLY..=STRAY).contains(&late) => {
+                (line.with(batch.rtp_time, late), late)
+            }
+            // The host is held up, and his clock goes on.
+            Some((line, late)) if late > STRAY && line.weight >= TRUSTED => {
+                (line.moved_to(batch.rtp_time), 0)
+            }
+            _ => (None, 0),
+        };
+        self.line = Some(line.unwrap_or(anew));
+        late
     }
 
     /// How many pictures speak for it, up to 32.
@@ -70,23 +80,33 @@ impl Line {
         moved(self.at, ticks * 100 / 9)
     }
 
-    /// How late `batch` is, in microseconds; `None` when it is too far off.
+    /// How late `batch` is, in microseconds; less than zero: early.
     fn late(self, batch: &Batch) -> Option<i64> {
         let expected = self.when(batch.rtp_time)?;
         let early = expected.saturating_duration_since(batch.received);
         let late = batch.received.saturating_duration_since(expected);
         let micros = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX);
-        (early <= STRAY_EARLY && late <= STRAY).then(|| micros(late) - micros(early))
+        Some(micros(late) - micros(early))
     }
 
     /// The line that goes through a picture of time `rtp_time`, too, which is `late` microseconds off this one.
     fn with(self, rtp_time: u32, late: i64) -> Option<Self> {
         let weight = (self.weight + 1).min(MEMORY);
         let shift = late.clamp(-SWAY, SWAY) / weight;
+        let line = self.moved_to(rtp_time)?;
         Some(Self {
-            at: moved(self.when(rtp_time)?, shift)?,
-            rtp_time,
+            at: moved(line.at, shift)?,
             weight,
+            ..line
+        })
+    }
+
+    /// The same line, by its point at `rtp_time`.
+    fn moved_to(self, rtp_time: u32) -> Option<Self> {
+        Some(Self {
+            at: self.when(rtp_time)?,
+            rtp_time,
+            ..self
         })
     }
 }
@@ -106,10 +126,13 @@ const MEMORY: i64 = 32;
 /// A picture that is further off, in microseconds, counts as if it were this far off: a host who is held up for a moment, and
 /// then sends all that waited at once, keeps his clock.
 const SWAY: i64 = 30_000;
-/// A picture this late stands for a new line: the host has paused, or another one goes on.
-const STRAY: Duration = Duration::from_millis(250);
-/// The same of one this early: the line is of pictures that all had been held up.
-const STRAY_EARLY: Duration = Duration::from_millis(50);
+/// A picture later than this, in microseconds, has been held up, and those behind it come faster than they should. It says
+/// nothing of the clock, however long that goes on: what viewers are sent meanwhile has the times at which it is sent.
+const STRAY: i64 = 250_000;
+/// One this early stands for a new line: the line is of pictures that all had been held up.
+const STRAY_EARLY: i64 = 50_000;
+/// A line of fewer pictures may be of one that came early, and a late one begins it anew.
+const TRUSTED: i64 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -160,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_wrong_slowly_is_followed_and_a_jump_begins_anew() {
+    fn a_clock_that_goes_wrong_slowly_is_followed_and_a_host_who_is_held_up_keeps_his() {
         let (start, mut clock) = (Instant::now(), HostClock::default());
         for n in 0..600 {
             clock.push(&batch(start, n, i32::try_from(n / 30).unwrap()));
@@ -171,9 +194,27 @@ mod tests {
             "{}",
             off(&clock, 599)
         );
-        clock.push(&batch(start, 600, 400));
-        assert_eq!(off(&clock, 600), -400);
-        clock.push(&batch(start, 601, 0));
-        assert_eq!(off(&clock, 601), 0);
+        let before = off(&clock, 600);
+        for n in 600..700 {
+            clock.push(&batch(start, n, 3_000));
+        }
+        assert_eq!(off(&clock, 700), before, "held up for 3 s");
+        clock.push(&batch(start, 701, -40));
+        assert_eq!(off(&clock, 701), 40, "and had been so all the time");
+    }
+
+    #[test]
+    fn a_line_of_few_pictures_is_not_kept_against_those_that_follow() {
+        let (start, mut clock) = (Instant::now(), HostClock::default());
+        clock.push(&batch(start, 0, -700));
+        for n in 1..4 {
+            clock.push(&batch(start, n, 0));
+        }
+        assert!(off(&clock, start, 4).abs() <= 1);
+        for n in 4..20 {
+            clock.push(&batch(start, n, 0));
+        }
+        clock.push(&batch(start, 20, 700));
+        assert!(off(&clock, start, 20).abs() <= 1);
     }
 }

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 /// How fast a viewer gets what he has not yet: the newest group at his join, or again after a PLI (RTP.md 15).
 ///
 /// A bucket of bytes that fills with time. A batch goes out whole as long as the bucket is not empty, and may leave it
-/// in debt. Live batches of a viewer who is at live are not paced.
+/// in debt. What is live goes at once, up to a burst that a browser's socket takes: a host who was held up sends seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     bytes_per_second: u64,
@@ -11,6 +11,8 @@ pub(crate) struct Pace {
     picture_bytes_per_second: Option<u64>,
     /// Before this the next part of a picture may not go.
     part_until: Instant,
+    /// Before this nothing may go, as too much that is live went at once.
+    live_until: Instant,
     /// Bytes that may go now; negative: sent already and not yet due.
     credit: i64,
     at: Instant,
@@ -49,6 +51,7 @@ impl Pace {
             bytes_per_second: bits_per_second / 8,
             picture_bytes_per_second: Some(most / 8),
             part_until: now,
+            live_until: live_floor(now),
             credit: BURST_BYTES,
             at: now,
             burst: BURST_BYTES,
@@ -62,6 +65,7 @@ impl Pace {
             bytes_per_second: bits_per_second / 8,
             picture_bytes_per_second: None,
             part_until: now,
+            live_until: live_floor(now),
             credit: SLOW_BURST_BYTES,
             at: now,
             burst: SLOW_BURST_BYTES,
@@ -71,12 +75,12 @@ impl Pace {
 
     /// Whether a batch that costs nothing, because it is live, may go now.
     pub(crate) fn ready_live(&self, now: Instant) -> bool {
-        now >= self.held_until
+        now >= self.held_until.max(self.live_until)
     }
 
     /// Whether a batch may go now.
     pub(crate) fn ready(&mut self, now: Instant) -> bool {
-        if now < self.held_until.max(self.part_until) {
+        if !self.ready_live(now) || now < self.part_until {
             return false;
         }
         let passed = now
@@ -107,12 +111,15 @@ impl Pace {
             self.spend(bytes);
             return;
         };
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let takes = bytes.saturating_mul(1_000_000) / bytes_per_second.max(1);
-        let takes = Duration::from_micros(takes).min(Duration::from_secs(1));
         // What was late because the shard was is made up for.
         let from = now.checked_sub(PART_LATE).unwrap_or(now);
-        self.part_until = self.part_until.max(from) + takes;
+        self.part_until = self.part_until.max(from) + time_for(bytes, bytes_per_second);
+    }
+
+    /// A live picture went.
+    pub(crate) fn spend_live(&mut self, now: Instant, bytes: usize) {
+        let from = self.live_until.max(live_floor(now));
+        self.live_until = from + time_for(bytes, LIVE_BITS / 8);
     }
 
     /// Nothing may go before `turn`, not even what is live.
@@ -127,14 +134,33 @@ impl Pace {
             .saturating_mul(1_000_000)
             .div_ceil(self.bytes_per_second.max(1));
         let paid = self.at + Duration::from_micros(micros).min(Duration::from_secs(10));
-        paid.max(self.held_until).max(self.part_until)
+        paid.max(self.held_until)
+            .max(self.live_until)
+            .max(self.part_until)
     }
+}
+
+/// No time before this counts for what is live.
+fn live_floor(now: Instant) -> Instant {
+    now.checked_sub(LIVE_BURST).unwrap_or(now)
+}
+
+/// How long `bytes` take.
+fn time_for(bytes: usize, bytes_per_second: u64) -> Duration {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    let micros = bytes.saturating_mul(1_000_000) / bytes_per_second.max(1);
+    Duration::from_micros(micros).min(Duration::from_secs(1))
 }
 
 /// What goes at once, whatever the pace: 3 ms at 50 Mb/s, so that the shard need not wake for each frame.
 const BURST_BYTES: i64 = 20_000;
 /// A part that went later than it might by no more than this does not make the next one later.
 const PART_LATE: Duration = Duration::from_millis(2);
+/// As fast as what is live may go to one viewer for long: half of what a browser's socket takes (RTP.md 15), and more than any
+/// stream has.
+const LIVE_BITS: u64 = 100_000_000;
+/// So much of it may go at once, 128 kB: ten pictures of 3 Mb/s, and half of a socket's buffer by default.
+const LIVE_BURST: Duration = Duration::from_micros(10_240);
 /// Two packets.
 const SLOW_BURST_BYTES: i64 = 2_400;
 const NEAR_BITS: u64 = 50_000_000;
@@ -162,6 +188,33 @@ mod tests {
         assert_eq!(pace.next(), now + MS * 27);
         assert!(!pace.ready(now + MS * 26) && !pace.ready_live(now + MS * 26));
         assert!(pace.ready(now + MS * 27) && pace.ready_live(now + MS * 27));
+    }
+
+    #[test]
+    fn what_is_live_goes_at_once_up_to_a_burst() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now, 0, Duration::ZERO, None);
+        let mut at_once = 0;
+        while pace.ready_live(now) {
+            pace.spend_live(now, 12_500);
+            at_once += 1;
+        }
+        assert_eq!(at_once, 11, "128 kB");
+        assert!(!pace.ready(now), "nor what is late");
+        assert!(pace.ready_live(pace.next()) && pace.ready(pace.next()));
+        // Live for an hour: 12.5 kB in 33 ms.
+        let mut now = now + MS * 50;
+        for _ in 0..30 {
+            assert!(pace.ready_live(now));
+            pace.spend_live(now, 12_500);
+            now += MS * 33;
+        }
+        let mut burst = 0;
+        while pace.ready_live(now) {
+            pace.spend_live(now, 12_500);
+            burst += 1;
+        }
+        assert_eq!(burst, at_once, "what was live cost nothing");
     }
 
     #[test]

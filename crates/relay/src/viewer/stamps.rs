@@ -95,15 +95,14 @@ impl Stamps {
     }
 
     /// The time for `batch`, always later than the one before. It is sent when a picture of the time `current` would
-    /// come from the host, while `newest` is the newest there is.
-    pub(crate) fn next(&mut self, current: u32, batch: &Batch, newest: &Batch) -> u32 {
+    /// come from the host, and has `behind` others after it.
+    pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
-        let behind = newest.sequence.saturating_sub(batch.sequence);
         let late = distance(own, current);
         let before = self.own.replace(own);
         let span = before.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
-        // The group once more, or one who was left behind.
-        if late > LOST_MIN && behind > 0 && self.phase == Phase::Live {
+        // The group once more, one who was left behind, or a host who was held up.
+        if late > LOST_MIN && self.phase != Phase::Behind {
             self.begin();
         }
         let wanted = match (self.phase, self.last) {
@@ -112,15 +111,12 @@ impl Stamps {
             {
                 last.wrapping_add_signed(self.step)
             }
+            // The only one there is of a slow host is live, however long ago it came.
             (Phase::Behind, last) if late > ON_TIME_MAX && (behind > 0 || last.is_some()) => {
                 if late < NEAR_MAX {
                     self.phase = Phase::Near;
                 }
-                sent_late(
-                    current,
-                    behind,
-                    newest.rtp_time.wrapping_add_signed(self.shift),
-                )
+                current
             }
             (Phase::Slow(lag), _) if lag < LAG_MAX.of(span) => {
                 let lag = lag.saturating_add(SLOWER.of(span));
@@ -164,20 +160,6 @@ impl Stamps {
         let last = self.last.filter(|_| one_by_one)?;
         Some(last.wrapping_add_signed(self.step))
     }
-}
-
-/// For a picture that has `behind` others after it, up to `newest`: the time at which it is sent.
-fn sent_late(current: u32, behind: u64, newest: u32) -> u32 {
-    let ahead = distance(newest, current);
-    if ahead <= FRAME {
-        return current;
-    }
-    // The host pauses: all that follow must find a place before his next one.
-    let room = i32::try_from(behind)
-        .unwrap_or(i32::MAX)
-        .saturating_add(1)
-        .saturating_mul(STEP);
-    newest.wrapping_add_signed(FRAME.saturating_sub(room))
 }
 
 /// A part of a picture's time.
@@ -267,14 +249,16 @@ mod tests {
         for sequence in 0..10 {
             // The thousandth viewer's turn comes later; his browser sees a constant delay.
             let turn = own(sequence).wrapping_add(15 * 90);
-            let (picture, newest) = (batch(sequence), batch(sequence + sequence % 2));
-            assert_eq!(stamps.next(turn, &picture, &newest), own(sequence));
+            assert_eq!(
+                stamps.next(turn, &batch(sequence), u64::from(sequence % 2)),
+                own(sequence)
+            );
             assert_eq!(stamps.turn(), None);
         }
         // A host who was held up: his picture comes 150 ms late, and another one with it.
         let turn = own(10).wrapping_add(150 * 90);
-        assert_eq!(stamps.next(turn, &batch(10), &batch(11)), own(10));
-        assert_eq!(stamps.next(turn, &batch(11), &batch(11)), own(11));
+        assert_eq!(stamps.next(turn, &batch(10), 1), own(10));
+        assert_eq!(stamps.next(turn, &batch(11), 0), own(11));
     }
 
     #[test]
@@ -285,8 +269,8 @@ mod tests {
         let (mut now, mut sequence, mut last) = (1_640_u32, 0_u32, None);
         let (mut near, mut gaps) = (0, Vec::new());
         loop {
-            let newest = batch((now / 100) * 3 + (now % 100) * 3 / 100);
-            let stamp = stamps.next(at(now), &batch(sequence), &newest);
+            let newest = (now / 100) * 3 + (now % 100) * 3 / 100;
+            let stamp = stamps.next(at(now), &batch(sequence), u64::from(newest - sequence));
             let gap = last.map_or(STEP, |last| distance(last, stamp));
             assert!(gap >= STEP, "{sequence}");
             let off = distance(at(now), stamp);
@@ -316,11 +300,11 @@ mod tests {
         // Then a second in which each picture takes a little more than its time, and live.
         for after in 1..=34 {
             let (live, turn) = (batch(sequence + after), stamps.turn().unwrap());
-            let stamp = stamps.next(turn, &live, &live);
+            let stamp = stamps.next(turn, &live, 0);
             assert_eq!((stamp, turn), (own(sequence + after) + after * 30, stamp));
         }
         let live = batch(sequence + 35);
-        assert_eq!(stamps.next(live.rtp_time, &live, &live), live.rtp_time);
+        assert_eq!(stamps.next(live.rtp_time, &live, 0), live.rtp_time);
         assert_eq!(stamps.turn(), None);
     }
 
@@ -333,7 +317,8 @@ mod tests {
         let mut short = 0;
         while stamps.turn().is_some() || last.is_none() {
             let newest = (sequence..).find(|next| came(next + 1) > now).unwrap();
-            let stamp = stamps.next(at(now - 1_010), &batch(sequence), &batch(newest));
+            let behind = u64::from(newest - sequence);
+            let stamp = stamps.next(at(now - 1_010), &batch(sequence), behind);
             if let Some(last) = last {
                 let gap = distance(last, stamp) / 90;
                 assert!((13..=53).contains(&gap), "{sequence}: {gap}");
@@ -366,36 +351,53 @@ mod tests {
                 batch.rtp_time = FIRST.wrapping_add(sequence * ticks);
                 batch
             };
-            let (first, second, newest) = (picture(0), picture(1), picture(100));
+            let (first, second) = (picture(0), picture(1));
             let current = first.rtp_time.wrapping_add(late);
-            stamps.next(current, &first, &newest);
-            let stamp = stamps.next(stamps.turn().unwrap(), &second, &newest);
+            stamps.next(current, &first, 100);
+            let stamp = stamps.next(stamps.turn().unwrap(), &second, 99);
             let wait = distance(stamp, stamps.turn().unwrap());
             assert!(turns.contains(&wait), "{ticks} {late}: {wait}");
         }
     }
 
     #[test]
-    fn a_host_who_pauses_leaves_room_for_his_next_picture() {
-        let (mut stamps, newest) = (Stamps::default(), batch(5));
-        for sequence in 0..=5 {
-            let now = newest.rtp_time.wrapping_add(90 * (500 + 20 * sequence));
-            let stamp = stamps.next(now, &batch(sequence), &newest);
-            assert!(distance(newest.rtp_time, stamp) < FRAME, "{sequence}");
+    fn what_a_host_who_was_held_up_sends_at_once_is_stamped_when_it_is_sent() {
+        let mut stamps = Stamps::default();
+        for sequence in 0..10 {
+            stamps.next(own(sequence), &batch(sequence), 0);
         }
-        let next = batch(6);
-        assert_eq!(stamps.next(next.rtp_time, &next, &next), next.rtp_time);
+        // Three seconds later 90 pictures come within 180 ms, and those after them in time.
+        let came = |sequence: u32| {
+            (100 * 100 / 3 + 2 * sequence.saturating_sub(10)).max(sequence * 100 / 3)
+        };
+        let (mut last, mut sequence) = (own(9), 10);
+        let mut now = came(sequence);
+        while sequence < 110 || stamps.turn().is_some() {
+            let stamp = stamps.next(at(now), &batch(sequence), 0);
+            let (off, step) = (distance(at(now), stamp), distance(last, stamp));
+            // Where the slow second ends there are 11 ms to go back.
+            let back = if stamps.turn().is_some() { 0 } else { 1_000 };
+            assert!((-90 - back..=90).contains(&off), "{sequence}: {off}");
+            assert!(step >= 2 * 90 - 2, "{sequence}: {step}");
+            last = stamp;
+            sequence += 1;
+            let turn = stamps.turn().map_or(0, |turn| distance(at(now), turn));
+            let wait = u32::try_from(turn).unwrap_or(0).div_ceil(90);
+            now = (now + wait).max(came(sequence));
+        }
+        assert_eq!(last, own(sequence - 1), "live again");
+        assert!((130..180).contains(&sequence), "{sequence}");
     }
 
     #[test]
     fn who_waited_for_a_group_comes_to_live_as_if_he_joined() {
         let mut stamps = Stamps::default();
         for sequence in 0..10 {
-            stamps.next(own(sequence), &batch(sequence), &batch(sequence));
+            stamps.next(own(sequence), &batch(sequence), 0);
         }
         stamps.begin();
         let current = own(10).wrapping_add(110 * 90);
-        assert_eq!(stamps.next(current, &batch(10), &batch(13)), current);
+        assert_eq!(stamps.next(current, &batch(10), 3), current);
         assert!(stamps.turn().is_some());
     }
 
@@ -404,7 +406,7 @@ mod tests {
         let (mut stamps, start) = (Stamps::default(), Instant::now());
         let said = own(5);
         assert_eq!(stamps.current(start, said), said);
-        stamps.next(said, &batch(0), &batch(5));
+        stamps.next(said, &batch(0), 5);
         let later = start + Duration::from_millis(40);
         assert_eq!(stamps.current(later, own(9)), said + 40 * 90);
         stamps.phase = Phase::Live;
@@ -417,14 +419,14 @@ mod tests {
     fn another_rendition_goes_on_where_his_stamps_are() {
         let (mut stamps, start) = (Stamps::default(), Instant::now());
         let now = stamps.current(start, own(150));
-        stamps.next(now, &batch(150), &batch(150));
+        stamps.next(now, &batch(150), 0);
         stamps.phase = Phase::Live;
         // Its first picture comes 130 ms late, and two more have come when it may go.
         let later = start + Duration::from_millis(400);
         let said = own(162).wrapping_sub(130 * 90);
         assert!(stamps.begin_another(later, said, true));
         let now = stamps.current(later, said);
-        let stamp = stamps.next(now, &batch(154), &batch(158));
+        let stamp = stamps.next(now, &batch(154), 4);
         assert_eq!(stamp, own(162), "time passed as it does");
         assert_eq!(stamps.shift(), 130 * 90);
         assert!(
@@ -433,14 +435,14 @@ mod tests {
         );
         let mut fresh = Stamps::default();
         let now = fresh.current(start, own(150));
-        fresh.next(now, &batch(150), &batch(150));
+        fresh.next(now, &batch(150), 0);
         assert!(fresh.begin_another(later, own(12), false));
         assert_eq!(fresh.shift(), 150 * 3_000);
         stamps.phase = Phase::Near;
         // The way to live is the same, by times that are so much earlier.
         let (mut stamp, mut sequence) = (stamp, 155);
         while let Some(turn) = stamps.turn() {
-            stamp = stamps.next(turn, &batch(sequence), &batch(sequence));
+            stamp = stamps.next(turn, &batch(sequence), 0);
             sequence += 1;
         }
         assert_eq!(stamp, own(sequence - 1).wrapping_add_signed(stamps.shift()));
@@ -457,7 +459,7 @@ mod tests {
         };
         let newest = picture(5);
         for sequence in 0..=3 {
-            stamps.next(newest.rtp_time, &picture(sequence), &newest);
+            stamps.next(newest.rtp_time, &picture(sequence), u64::from(5 - sequence));
         }
         let wait = distance(newest.rtp_time, stamps.turn().unwrap());
         assert!((0..=SPAN_MAX).contains(&wait), "{wait}");
@@ -466,9 +468,9 @@ mod tests {
     #[test]
     fn a_group_sent_again_does_not_turn_back_time() {
         let (mut stamps, newest) = (Stamps::default(), batch(20));
-        let mut last = stamps.next(newest.rtp_time, &newest, &newest);
+        let mut last = stamps.next(newest.rtp_time, &newest, 0);
         for sequence in 0..=20 {
-            let stamp = stamps.next(newest.rtp_time, &batch(sequence), &newest);
+            let stamp = stamps.next(newest.rtp_time, &batch(sequence), u64::from(20 - sequence));
             let gap = distance(last, stamp);
             assert_eq!(gap == STEP, sequence < 15, "{sequence}: {gap}");
             assert!(gap == STEP || (2_400..3_000).contains(&gap), "{gap}");

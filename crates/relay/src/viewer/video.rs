@@ -1,4 +1,3 @@
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use zongzi_webrtc::rtcp::Report;
@@ -146,12 +145,12 @@ impl Video {
         out: &mut impl Outbox,
     ) {
         while let Some((batch, packets)) = self.next(now, feed, round_trip, tally) {
-            let newest = feed.end().and_then(|end| feed.video(end - 1));
-            let newest = newest.map_or(batch, Arc::as_ref);
-            let said = feed.rtp_time(now).unwrap_or(newest.rtp_time);
+            let said = feed.rtp_time(now).unwrap_or(batch.rtp_time);
             let current = self.stamps.current(now, said);
             if self.part == 0 {
-                self.rtp_time = self.stamps.next(current, batch, newest);
+                let end = feed.end().unwrap_or(batch.sequence + 1);
+                let behind = end.saturating_sub(batch.sequence + 1);
+                self.rtp_time = self.stamps.next(current, batch, behind);
             }
             self.send(now, srtp, batch, packets, tally, out);
             if let Some(turn) = self.stamps.turn().filter(|_| self.part == 0) {
@@ -416,7 +415,7 @@ impl Video {
         self.rendition = Some(batch.rendition());
         self.begun.get_or_insert(now);
         match packets {
-            Packets::Live => {}
+            Packets::Live => self.pace.spend_live(now, bytes),
             Packets::Late => self.pace.spend(bytes),
             Packets::Part(_) => self.pace.spend_part(now, bytes),
         }

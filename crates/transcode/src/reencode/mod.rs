@@ -183,8 +183,8 @@ impl Reencoder {
     }
 
     /// Takes the next access unit in decoding order and appends what comes of it to `out`: as a rule one picture, an
-    /// earlier one. `late` is how long the frame has waited for this call; a rendition that is always late lowers its
-    /// own work, see [`Level`].
+    /// earlier one. `late` is how much later than in real time this call is made; a rendition that is always late
+    /// lowers its own work, see [`Level`].
     ///
     /// # Errors
     /// When this will not become better; nothing is encoded any more.

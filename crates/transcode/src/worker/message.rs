@@ -24,7 +24,7 @@ pub enum Request {
         encode: bool,
         /// Decoding can start here.
         keyframe: bool,
-        /// How long the oldest unanswered request has waited; at most 71 minutes can be said.
+        /// How much later than in real time the oldest unanswered request is; at most 71 minutes can be said.
         late: Duration,
         /// Time of decoding.
         dts: MediaTime,

@@ -112,6 +112,7 @@ impl Sources {
             media_bytes: counts.bytes,
             frames_skipped: counts.frames_skipped,
             frames_broken: counts.frames_broken,
+            sound_frames_late: counts.sound_frames_late,
             group_overruns: counts.group_overruns,
             timestamp_jumps: counts.timestamp_jumps,
             advisories_raised: counts.advisories_raised.into_iter().collect(),

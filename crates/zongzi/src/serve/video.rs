@@ -8,16 +8,16 @@
 mod child;
 mod counts;
 mod load;
+mod pending;
 
 pub(crate) use child::run as run_child;
 pub(crate) use counts::{Counts, Ending};
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -32,6 +32,7 @@ use zongzi_transcode::worker::{Failure, Framing, Reply, Request};
 
 use self::counts::Running;
 use self::load::Load;
+use self::pending::Pending;
 use crate::settings::Transcode;
 
 /// What runs as a child.
@@ -153,13 +154,9 @@ struct Rendition {
     task: AbortHandle,
 }
 
-/// When each request was made that the child has not yet answered.
-#[derive(Debug, Default)]
-struct Pending(Mutex<VecDeque<Instant>>);
-
 impl VideoRendition for Rendition {
     fn push(&mut self, frame: Frame, cached: bool, shown: Option<MediaTime>) -> bool {
-        if !self.encodes && !cached && self.pending.len() <= CAUGHT_UP {
+        if !self.encodes && !cached && self.pending.is_caught_up() {
             self.encodes = true;
             if let Some(shown) = shown {
                 self.request(Request::Shown(shown));
@@ -184,7 +181,11 @@ impl VideoRendition for Rendition {
 impl Rendition {
     /// A full queue closes itself: a picture left out would spoil those after it, and the child is seconds behind.
     fn request(&mut self, request: Request) {
-        self.pending.lock().push_back(Instant::now());
+        let picture = match &request {
+            Request::Picture { dts, .. } => Some(*dts),
+            _ => None,
+        };
+        self.pending.push(Instant::now(), picture);
         if self.requests.try_send(request).is_err() {
             let (closed, _) = mpsc::channel(1);
             self.requests = closed;
@@ -195,27 +196,6 @@ impl Rendition {
 impl Drop for Rendition {
     fn drop(&mut self) {
         self.task.abort();
-    }
-}
-
-impl Pending {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Instant>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn len(&self) -> usize {
-        self.lock().len()
-    }
-
-    fn done(&self) {
-        self.lock().pop_front();
-    }
-
-    /// How long the oldest has waited.
-    fn late(&self) -> Duration {
-        self.lock()
-            .front()
-            .map_or(Duration::ZERO, |since| since.elapsed())
     }
 }
 
@@ -293,7 +273,7 @@ async fn speak(
         if let Request::Picture { encode, late, .. } = &mut request {
             // What waits while the cached group is caught up with says nothing about the machine.
             *late = if *encode {
-                pending.late()
+                pending.late(Instant::now())
             } else {
                 Duration::ZERO
             };
@@ -369,8 +349,6 @@ async fn listen(
 /// Requests that may wait: the longest cached group (800 pictures) and what comes while it is decoded. They share their
 /// bytes with the group.
 const QUEUE_MAX: usize = 1_024;
-/// With so few requests unanswered a rendition has caught up; the decoder alone holds none of them.
-const CAUGHT_UP: usize = 3;
 const READ_BYTES: usize = 64 << 10;
 /// Execution by anybody (chmod).
 const ANY_EXECUTE: u32 = 0o111;

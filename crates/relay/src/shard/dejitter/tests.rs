@@ -157,7 +157,7 @@ fn a_host_who_was_held_up_holds_up_no_one_further() {
     show.pictures(15, |n| 500 - i32::try_from((n - 100) * 100 / 3).unwrap());
     assert!(show.held(15).iter().all(|held| *held == 0));
     show.pictures(60, |_| 0);
-    let (held, late) = (show.held(60), show.late(60));
+    let (held, late) = (show.held(59), show.late(59));
     assert!(held.iter().all(|held| *held <= 30), "{held:?}");
     assert!(late.iter().all(|late| *late <= 32), "{late:?}");
     assert!(show.late(20).iter().all(|late| *late <= 12));

@@ -42,6 +42,34 @@ fn what_an_ended_rendition_still_makes_is_not_sent() {
 }
 
 #[test]
+fn sound_that_an_uplink_held_up_is_left_out_and_the_next_is_live() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    rig.host(&[aac_track()]);
+    let length = Duration::from_micros(21_333);
+    let frame = |number: i64| sound(number * 21_333, Bytes::from_static(&[7; 200]));
+    for number in 0..100 {
+        rig.frame(frame(number));
+        rig.pass(length);
+    }
+    rig.pushed.clear();
+    // Two seconds nothing, and then all at once.
+    rig.pass(length * 93);
+    (100..193).for_each(|number| rig.frame(frame(number)));
+    let burst = rig.pushed.len();
+    assert!((1..=5).contains(&burst), "{burst}");
+    for number in 193..293 {
+        rig.frame(frame(number));
+        rig.pass(length);
+    }
+    let sent = u64::try_from(rig.pushed.len()).unwrap();
+    assert_eq!(rig.core.counts().late_sound, 193 - sent);
+    assert!(sent >= 100, "{sent}");
+    let times = rig.pushed.windows(2);
+    assert!(times.into_iter().all(|pair| pair[0].0.pts < pair[1].0.pts));
+}
+
+#[test]
 fn sound_is_as_old_as_its_rendition_and_not_as_its_source() {
     // A shard tells by it whether it is behind itself.
     let mut rig = Rig::new();

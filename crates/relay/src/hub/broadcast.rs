@@ -432,7 +432,6 @@ impl Broadcast {
         self.timeline.place(now, &mut frame);
         if self.timeline.jumps() > jumps {
             self.advice.jumped(now);
-            self.audio.in_time.restart();
         }
         if self
             .plays(kind)
@@ -642,6 +641,8 @@ impl Broadcast {
         self.forget_host();
         self.bitrate.clear();
         self.video.groups.clear();
+        // The shards forget the host's clock, too.
+        self.audio.in_time = SoundInTime::default();
         for kind in [Kind::Video, Kind::Audio] {
             self.set_reason(kind, None);
         }
@@ -659,7 +660,6 @@ impl Broadcast {
         self.tracks.clear();
         self.settled = false;
         self.audio.recent.clear();
-        self.audio.in_time.restart();
         self.stop_reencode();
         self.video.order = Order::default();
         self.video.source.clear();

@@ -38,22 +38,11 @@ struct Clock {
     least: Option<i64>,
     /// Frames that speak for it, up to [`TRUSTED`].
     weight: u8,
-    /// So many in a row came earlier than that, and how long after its time the latest of them.
-    early: (u8, i64),
     /// When the last one came.
     came: Option<Instant>,
 }
 
 impl SoundInTime {
-    /// Another host begins, or the times of this one have jumped.
-    pub(super) fn restart(&mut self) {
-        let given = self.given;
-        *self = Self {
-            given,
-            ..Self::default()
-        };
-    }
-
     /// A frame came at `now`. Returns whether it is to be sent; it then has the time that it is to be sent with.
     pub(super) fn admit(&mut self, now: Instant, frame: &mut Frame) -> bool {
         let late = self.clock.late(now, frame.pts);
@@ -101,20 +90,6 @@ impl Clock {
             return Duration::ZERO;
         }
         self.weight = (self.weight + 1).min(TRUSTED);
-        if late < -NEAR {
-            // One alone may be a mistake of the host's.
-            let (count, latest) = self.early;
-            self.early = (
-                count + 1,
-                if count == 0 { after } else { latest.max(after) },
-            );
-            if count + 1 == EARLY {
-                self.least = Some(self.early.1);
-                self.early = (0, 0);
-            }
-            return Duration::ZERO;
-        }
-        self.early = (0, 0);
         // A host's clock may be slower than ours. While he is held up it can't be seen.
         let slower = if late > micros(HELD_UP) {
             0
@@ -144,12 +119,8 @@ const IN_TIME: Duration = Duration::from_millis(200);
 const BACKLOG_MAX: Duration = Duration::from_millis(60);
 /// The most that one frame is taken to last.
 const STEP_MAX: Duration = Duration::from_millis(128);
-/// What comes earlier by no more than this, in microseconds, is followed at once.
-const NEAR: i64 = 20_000;
-/// What fewer frames say may be a mistake of the host's.
+/// The first of fewer frames may have come early by a mistake of the host's.
 const TRUSTED: u8 = 8;
-/// So many frames in a row that come earlier than that show that those before them had been held up.
-const EARLY: u8 = 8;
 /// A host's clock is not slower than ours by more than one part in so many.
 const DRIFT: i64 = 2_000;
 

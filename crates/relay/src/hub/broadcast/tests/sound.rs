@@ -70,6 +70,38 @@ fn sound_that_an_uplink_held_up_is_left_out_and_the_next_is_live() {
 }
 
 #[test]
+fn the_next_broadcast_begins_in_time_however_late_the_last_one_was() {
+    let mut rig = Rig::new();
+    rig.act(|core, _| core.subscribe(SHARD));
+    let length = Duration::from_micros(21_333);
+    let frame = |number: i64| sound(number * 21_333, Bytes::from_static(&[7; 200]));
+    rig.host(&[aac_track()]);
+    for number in 0..200 {
+        rig.frame(frame(number));
+        rig.pass(length);
+        if number == 100 {
+            rig.pass(Duration::from_secs(2));
+        }
+    }
+    let pushed = |rig: &mut Rig| std::mem::take(&mut rig.pushed);
+    let late = pushed(&mut rig);
+    let ahead = |(frame, came): &(Frame, Instant), epoch: Instant| {
+        frame.pts.as_millis() - i64::try_from((*came - epoch).as_millis()).unwrap()
+    };
+    let (first, last) = (late.first().unwrap(), late.last().unwrap());
+    assert!((ahead(first, rig.epoch) - ahead(last, rig.epoch)).abs() < 30);
+    rig.act(|core, now| core.host_left(now, Finish::Orderly));
+    rig.pass(Duration::from_secs(6));
+    assert_eq!(rig.core.state(), State::Waiting);
+    rig.host(&[aac_track()]);
+    rig.frame(frame(0));
+    // By the timeline he begins where the last one was, two seconds late, as the pictures do.
+    let next = pushed(&mut rig);
+    let off = ahead(first, rig.epoch) - ahead(&next[0], rig.epoch);
+    assert!((1_900..2_100).contains(&off), "{off}");
+}
+
+#[test]
 fn sound_is_as_old_as_its_rendition_and_not_as_its_source() {
     // A shard tells by it whether it is behind itself.
     let mut rig = Rig::new();

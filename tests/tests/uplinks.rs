@@ -29,7 +29,7 @@ fn after_an_uplink_that_stood_still_picture_and_sound_are_live_at_once() {
         // What a busy browser decodes of three seconds takes it a moment.
         let seen = show.between(released + 2_000.0, epoch_ms());
         note(&format!("stood still for {stood:?}: {seen:?}"));
-        seen.assert_good(10);
+        seen.assert_good(10, 10);
     }
     assert!(show.server.metric("zongzi_relay_late_sound_frames_total") > 100.0);
     show.end();
@@ -49,10 +49,11 @@ fn while_a_queue_stands_in_the_uplink_sound_stays_with_its_picture() {
     show.watch_on(10);
     let late = show.between(from + 1_000.0, to);
     note(&format!("late: {late:?}"));
-    late.assert_good(8);
+    // They come as they come: the browser shows one of two that come within a refresh of its screen.
+    late.assert_good(8, 40);
     let live = show.between(to + 2_000.0, epoch_ms());
     note(&format!("live again: {live:?}"));
-    live.assert_good(7);
+    live.assert_good(7, 10);
     show.end();
 }
 
@@ -78,7 +79,7 @@ fn a_host_with_b_frames_whose_uplink_stood_still_goes_on_with_all_his_pictures()
     );
     let seen = show.between(released + 3_000.0, epoch_ms());
     note(&format!("with B-frames: {seen:?}"));
-    seen.assert_good(9);
+    seen.assert_good(9, 10);
     show.end();
 }
 
@@ -165,10 +166,10 @@ impl Show {
 }
 
 impl Seen {
-    fn assert_good(&self, ticks: usize) {
+    /// With so many ticks heard at least, and no more pictures left out.
+    fn assert_good(&self, ticks: usize, unshown: u32) {
         assert!(self.pictures > 30 * ticks * 8 / 10, "{self:?}");
-        let unshown = usize::try_from(self.unshown).unwrap_or(usize::MAX);
-        assert!(unshown.saturating_mul(20) <= self.pictures, "{self:?}");
+        assert!(self.unshown <= unshown, "{self:?}");
         assert!(self.age < LIVE_MS, "{self:?}");
         // The first tick or the last one may be without its picture.
         assert!(self.offsets.len() + 1 >= ticks, "{self:?}");

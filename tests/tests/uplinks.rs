@@ -160,7 +160,9 @@ impl Show {
         let report = self.browser.report();
         assert_eq!((report.backwards(), report.unreadable), (0, 0));
         let (video, audio) = (report.video, report.audio);
-        assert_eq!((video.packets_lost, audio.packets_lost), (0, 0));
+        // Where browser, host and server share two cores its socket may overflow once; that is mended unseen.
+        assert!(video.packets_lost <= 2, "{video:?}");
+        assert_eq!((video.pli_count, audio.packets_lost), (0, 0));
         assert_eq!(self.browser.shown().sessions, 1, "the player reconnected");
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod advice;
 pub mod groups;
+mod host_clock;
 pub mod hub;
 pub mod packetize;
 pub mod playability;
@@ -14,6 +15,7 @@ pub mod timeline;
 mod viewer;
 pub mod whep;
 
+pub use host_clock::HostClock;
 pub use session_id::SessionId;
 
 #[cfg(test)]

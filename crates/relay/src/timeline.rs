@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use zongzi_media::{Frame, MediaTime, TrackId};
 
+use crate::host_clock::HostClock;
+
 /// Puts the frames of one broadcast on one continuous timeline, across all the hosts it has had.
 ///
 /// Zero of the timeline is the epoch given to [`Timeline::new`]; a broadcast begins at the time that has passed since
@@ -29,6 +31,10 @@ pub struct Timeline {
     newest: Option<(Instant, MediaTime)>,
     /// What hosts before have reached: nothing of the present one may lie before it.
     floor: Option<MediaTime>,
+    /// When frames of one track of the present host come: whether they are held up.
+    clock: (Option<TrackId>, HostClock),
+    /// How late the newest frame of the host before was, if it was held up: the next one is in time.
+    late: Duration,
     jumps: u64,
 }
 
@@ -54,6 +60,8 @@ impl Timeline {
             tracks: BTreeMap::new(),
             newest: None,
             floor: None,
+            clock: (None, HostClock::default()),
+            late: Duration::ZERO,
             jumps: 0,
         }
     }
@@ -63,6 +71,8 @@ impl Timeline {
         self.segment = None;
         self.tracks.clear();
         self.floor = self.newest.map(|(_, newest)| newest);
+        let (_, clock) = std::mem::take(&mut self.clock);
+        self.late = clock.held_up().unwrap_or_default();
     }
 
     /// Moves `frame`, which came at `now`, onto the timeline. Decode times of a track always increase, by
@@ -84,6 +94,10 @@ impl Timeline {
         }
         frame.dts = dts;
         frame.pts = dts.shifted(delay);
+        let (track, clock) = &mut self.clock;
+        if *track.get_or_insert(frame.track) == frame.track {
+            clock.frame(now, ticks(dts));
+        }
         if before.is_some() || self.tracks.len() < TRACKS_MAX {
             self.tracks.insert(
                 frame.track,
@@ -111,6 +125,7 @@ impl Timeline {
         let Some(segment) = self.segment else {
             let offset = self.resume_at(now).micros_since(frame.dts);
             self.segment = Some(offset);
+            self.late = Duration::ZERO;
             return offset;
         };
         // Its own offset comes first: at equal distance nothing changes.
@@ -173,7 +188,8 @@ impl Timeline {
     fn resume_at(&self, now: Instant) -> MediaTime {
         match self.newest {
             Some((came, newest)) => {
-                newest.saturating_add(now.saturating_duration_since(came).max(STEP_FIRST))
+                let elapsed = now.saturating_duration_since(came).max(STEP_FIRST);
+                newest.saturating_add(elapsed).saturating_add(self.late)
             }
             None => MediaTime::ZERO.saturating_add(now.saturating_duration_since(self.epoch)),
         }
@@ -187,6 +203,16 @@ fn ahead(now: Instant, mapped: MediaTime, came: Instant, last: MediaTime) -> Dur
         .saturating_sub(now.saturating_duration_since(came))
 }
 
+/// In ticks of 90 kHz, as they count on the wire.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "ticks count modulo 2^32"
+)]
+pub(crate) fn ticks(time: MediaTime) -> u32 {
+    time.to_ticks(90_000) as u32
+}
+
 /// A step back by this much is clamped; a longer one is a jump. Encoders that correct their clock step by a frame or
 /// two.
 const BACKWARD_MAX: Duration = Duration::from_millis(250);
@@ -194,7 +220,7 @@ const BACKWARD_MAX: Duration = Duration::from_millis(250);
 /// longer one is a jump.
 const FORWARD_MAX: Duration = Duration::from_secs(5);
 /// Frames that come further apart than this are a pause, to be measured by the clock.
-const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MIN: Duration = Duration::from_millis(250);
 /// Two frames of a track are at least this far apart: 90 ticks of the video clock, 48 of the audio clock.
 pub const STEP_MIN: Duration = Duration::from_millis(1);
 /// Taken for the length of a frame until two have been seen.

@@ -19,6 +19,7 @@ use super::host::{Ended, Finish, Media};
 use super::status::{Playing, State};
 use crate::advice::{Advice, Advisory};
 use crate::groups::{Bounds, Groups, Pushed};
+use crate::host_clock::HostClock;
 use crate::packetize::{self, Batch, h264};
 use crate::playability::{self, Reason, same_headers};
 use crate::rendition::{Made, Rate, Renditions, Unplayable};
@@ -120,6 +121,8 @@ struct Video {
     sequence: u64,
     group: u64,
     groups: Groups<Arc<Batch>>,
+    /// When pictures come: what shards begin with, who else would take a host who is held up for one who is in time.
+    clock: HostClock,
 }
 
 #[derive(Debug)]
@@ -176,6 +179,7 @@ impl Broadcast {
                 sequence: 0,
                 group: 0,
                 groups: Groups::new(bounds),
+                clock: HostClock::default(),
             },
             audio: Audio {
                 reason: None,
@@ -268,6 +272,7 @@ impl Broadcast {
         let message = FromHub::Snapshot {
             broadcast: self.id,
             batches,
+            clock: self.video.clock,
         };
         self.outputs.push_back(Output::Shard(shard, message));
         self.start_rendition();
@@ -501,11 +506,17 @@ impl Broadcast {
 
     fn emit_video(&mut self, now: Instant, picture: &Picture) {
         if let Some(batch) = self.cache_video(now, picture) {
-            self.send_all(&FromHub::Batch {
-                broadcast: self.id,
-                batch,
-            });
+            self.send_picture(batch);
         }
+    }
+
+    /// A live picture for all who watch.
+    fn send_picture(&mut self, batch: Arc<Batch>) {
+        self.video.clock.picture(&batch);
+        self.send_all(&FromHub::Batch {
+            broadcast: self.id,
+            batch,
+        });
     }
 
     /// Packetizes a picture of the source for joiners; `None`: it has to be left out.
@@ -554,6 +565,7 @@ impl Broadcast {
         self.send_all(&FromHub::Snapshot {
             broadcast: self.id,
             batches: Vec::new(),
+            clock: self.video.clock,
         });
         self.set_reason(Kind::Video, Some(reason));
     }
@@ -642,6 +654,7 @@ impl Broadcast {
         self.bitrate.clear();
         self.video.groups.clear();
         // The shards forget the host's clock, too.
+        self.video.clock = HostClock::default();
         self.audio.in_time = SoundInTime::default();
         for kind in [Kind::Video, Kind::Audio] {
             self.set_reason(kind, None);

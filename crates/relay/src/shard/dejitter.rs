@@ -2,9 +2,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::host_clock::HostClock;
 use crate::packetize::Batch;
-use crate::rendition::Rendition;
-use crate::shard::host_clock::HostClock;
 
 /// Makes a host's pictures come evenly: one that comes early waits for the time at which the late ones come.
 ///
@@ -22,8 +21,6 @@ pub(crate) struct Dejitter {
     /// The same of the worst picture since the clock began, while it is not settled.
     worst: i64,
     early: VecDeque<Arc<Batch>>,
-    /// Of the newest picture.
-    rendition: Option<Rendition>,
 }
 
 impl Default for Dejitter {
@@ -34,7 +31,6 @@ impl Default for Dejitter {
             lateness: LATENESS_MAX,
             worst: 0,
             early: VecDeque::new(),
-            rendition: None,
         }
     }
 }
@@ -48,13 +44,8 @@ impl Dejitter {
 
     /// A picture that waits for nothing came: how even the host is, is seen from it all the same.
     pub(crate) fn learn(&mut self, batch: &Batch) {
-        let before = self.rendition.replace(batch.rendition());
-        if batch.rendition() == Rendition::Reencoded && before != Some(Rendition::Reencoded) {
-            // Its pictures come later after their own times.
-            self.clock = HostClock::default();
-        }
         let settled = self.clock.is_settled();
-        let late = self.clock.push(batch);
+        let late = self.clock.picture(batch);
         if self.clock.weight() < CRUDE {
             self.worst = 0;
             return;
@@ -67,6 +58,18 @@ impl Dejitter {
             (_, false) => self.lateness,
         };
         self.lateness = lateness.clamp(0, LATENESS_MAX);
+    }
+
+    /// What the hub knows of the host, if anything.
+    pub(crate) fn adopt(&mut self, clock: HostClock) {
+        if clock.weight() > 0 {
+            self.clock = clock;
+        }
+    }
+
+    /// Whether the newest picture is held up on its way from the host.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.clock.held_up().is_some()
     }
 
     /// The next picture whose time has come.

@@ -2,6 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::host_clock::HostClock;
 use crate::packetize::{Batch, BatchKind, video_clock};
 use crate::shard::dejitter::Dejitter;
 
@@ -38,12 +39,14 @@ pub(crate) enum Pushed {
 }
 
 impl Feed {
-    /// Begins anew with what the hub has cached. Viewers that were somewhere else go on at the next keyframe.
-    pub(crate) fn restart(&mut self, batches: Vec<Arc<Batch>>) {
+    /// Begins anew with what the hub has cached, and what it knows of when the host's pictures come. Viewers that were
+    /// somewhere else go on at the next keyframe.
+    pub(crate) fn restart(&mut self, batches: Vec<Arc<Batch>>, clock: HostClock) {
         self.clear();
         for batch in batches {
             let _into_empty_feed = self.push(&batch);
         }
+        self.dejitter.adopt(clock);
     }
 
     /// Takes a live picture from the hub. It is there for viewers when [`Feed::next_live`] has given it.
@@ -127,6 +130,11 @@ impl Feed {
     /// The RTP time of a picture that is live at `now`; `None` where none has come.
     pub(crate) fn rtp_time(&self, now: Instant) -> Option<u32> {
         self.dejitter.rtp_time(now)
+    }
+
+    /// Whether the newest picture is held up on its way from the host.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.dejitter.is_held_up()
     }
 
     /// A keyframe is sent in time.

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use crate::host_clock::HostClock;
 use crate::packetize::Batch;
 
 /// Names a shard: its index.
@@ -25,6 +26,8 @@ pub enum FromHub {
         broadcast: BroadcastId,
         /// The newest group of video; may be empty. Sound has no backlog (RTP.md 30).
         batches: Vec<Arc<Batch>>,
+        /// When the host's pictures come, also while they are held up.
+        clock: HostClock,
     },
     /// One live frame.
     Batch {

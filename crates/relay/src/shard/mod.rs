@@ -13,7 +13,6 @@ mod departed;
 mod feed;
 mod flights;
 mod histogram;
-mod host_clock;
 mod inbox;
 mod join;
 mod message;

@@ -172,6 +172,25 @@ fn a_host_that_returns_goes_on_after_the_real_time_that_passed() {
 }
 
 #[test]
+fn who_returns_is_in_time_however_late_the_last_frames_were() {
+    let mut rig = Rig::new();
+    for n in 0..60 {
+        rig.place(1_000 + n * 33, VIDEO, n * 33);
+        rig.place(1_000 + n * 33, AUDIO, n * 33);
+    }
+    // His uplink stands still for two seconds, and then he is gone.
+    for n in 60..70 {
+        assert_eq!(rig.place(3_000 + n * 33, VIDEO, n * 33), 1_000 + n * 33);
+    }
+    rig.timeline.restart();
+    let at = 3_000 + 69 * 33 + 4_000;
+    assert_eq!(rig.place(at, VIDEO, 12_345), at);
+    assert_eq!(rig.place(at + 33, VIDEO, 12_378), at + 33);
+    rig.timeline.restart();
+    assert_eq!(rig.place(at + 5_033, VIDEO, 0), at + 5_033, "once");
+}
+
+#[test]
 fn a_host_that_takes_over_at_once_begins_after_the_one_before() {
     let mut rig = Rig::new();
     let last = rig.place(1_000, VIDEO, 0).max(rig.place(1_000, AUDIO, 80));

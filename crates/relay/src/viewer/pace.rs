@@ -120,6 +120,10 @@ impl Pace {
     pub(crate) fn spend_live(&mut self, now: Instant, bytes: usize) {
         let from = self.live_until.max(live_floor(now));
         self.live_until = from + time_for(bytes, LIVE_BITS / 8);
+        // He is at live. What may pile up for him then is not the group that he joined, which may have been a quiet one.
+        if let Some(bytes_per_second) = self.picture_bytes_per_second {
+            self.bytes_per_second = bytes_per_second;
+        }
     }
 
     /// Nothing may go before `turn`, not even what is live.
@@ -159,8 +163,9 @@ const PART_LATE: Duration = Duration::from_millis(2);
 /// As fast as what is live may go to one viewer for long: half of what a browser's socket takes (RTP.md 15), and more than any
 /// stream has.
 const LIVE_BITS: u64 = 100_000_000;
-/// So much of it may go at once, 128 kB: ten pictures of 3 Mb/s, and half of a socket's buffer by default.
-const LIVE_BURST: Duration = Duration::from_micros(10_240);
+/// So much of it may go at once, 64 kB: five pictures of 3 Mb/s, or a keyframe that does not go in parts. Of 128 kB a busy
+/// browser lost a packet now and then.
+const LIVE_BURST: Duration = Duration::from_micros(5_120);
 /// Two packets.
 const SLOW_BURST_BYTES: i64 = 2_400;
 const NEAR_BITS: u64 = 50_000_000;
@@ -199,7 +204,7 @@ mod tests {
             pace.spend_live(now, 12_500);
             at_once += 1;
         }
-        assert_eq!(at_once, 11, "128 kB");
+        assert_eq!(at_once, 6, "64 kB and the picture that is not all over it");
         assert!(!pace.ready(now), "nor what is late");
         assert!(pace.ready_live(pace.next()) && pace.ready(pace.next()));
         // Live for an hour: 12.5 kB in 33 ms.
@@ -215,6 +220,19 @@ mod tests {
             burst += 1;
         }
         assert_eq!(burst, at_once, "what was live cost nothing");
+    }
+
+    #[test]
+    fn who_is_at_live_catches_up_at_full_speed_however_quiet_his_first_group_was() {
+        let now = Instant::now();
+        let mut pace = Pace::new(now, 30_000, Duration::from_secs(8), None);
+        pace.spend(1_000_000);
+        let quiet = pace.next() - now;
+        let mut pace = Pace::new(now, 30_000, Duration::from_secs(8), None);
+        pace.spend_live(now, 1_000);
+        pace.spend(1_000_000);
+        let full = pace.next() - now;
+        assert!(quiet > MS * 7_000 && full < MS * 200, "{quiet:?}, {full:?}");
     }
 
     #[test]

@@ -95,14 +95,14 @@ impl Stamps {
     }
 
     /// The time for `batch`, always later than the one before. It is sent when a picture of the time `current` would
-    /// come from the host, and has `behind` others after it.
-    pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64) -> u32 {
+    /// come from the host, and has `behind` others after it; while the host is `held_up` the newest is late, too.
+    pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64, held_up: bool) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let late = distance(own, current);
         let before = self.own.replace(own);
         let span = before.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
         // The group once more, one who was left behind, or a host who was held up.
-        if late > LOST_MIN && self.phase != Phase::Behind {
+        if late > LOST_MIN && (behind > 0 || held_up) && self.phase != Phase::Behind {
             self.begin();
         }
         let wanted = match (self.phase, self.last) {
@@ -250,15 +250,15 @@ mod tests {
             // The thousandth viewer's turn comes later; his browser sees a constant delay.
             let turn = own(sequence).wrapping_add(15 * 90);
             assert_eq!(
-                stamps.next(turn, &batch(sequence), u64::from(sequence % 2)),
+                stamps.next(turn, &batch(sequence), u64::from(sequence % 2), false),
                 own(sequence)
             );
             assert_eq!(stamps.turn(), None);
         }
         // A host who was held up: his picture comes 150 ms late, and another one with it.
         let turn = own(10).wrapping_add(150 * 90);
-        assert_eq!(stamps.next(turn, &batch(10), 1), own(10));
-        assert_eq!(stamps.next(turn, &batch(11), 0), own(11));
+        assert_eq!(stamps.next(turn, &batch(10), 1, false), own(10));
+        assert_eq!(stamps.next(turn, &batch(11), 0, false), own(11));
     }
 
     #[test]
@@ -270,7 +270,12 @@ mod tests {
         let (mut near, mut gaps) = (0, Vec::new());
         loop {
             let newest = (now / 100) * 3 + (now % 100) * 3 / 100;
-            let stamp = stamps.next(at(now), &batch(sequence), u64::from(newest - sequence));
+            let stamp = stamps.next(
+                at(now),
+                &batch(sequence),
+                u64::from(newest - sequence),
+                false,
+            );
             let gap = last.map_or(STEP, |last| distance(last, stamp));
             assert!(gap >= STEP, "{sequence}");
             let off = distance(at(now), stamp);
@@ -300,11 +305,11 @@ mod tests {
         // Then a second in which each picture takes a little more than its time, and live.
         for after in 1..=34 {
             let (live, turn) = (batch(sequence + after), stamps.turn().unwrap());
-            let stamp = stamps.next(turn, &live, 0);
+            let stamp = stamps.next(turn, &live, 0, false);
             assert_eq!((stamp, turn), (own(sequence + after) + after * 30, stamp));
         }
         let live = batch(sequence + 35);
-        assert_eq!(stamps.next(live.rtp_time, &live, 0), live.rtp_time);
+        assert_eq!(stamps.next(live.rtp_time, &live, 0, false), live.rtp_time);
         assert_eq!(stamps.turn(), None);
     }
 
@@ -318,7 +323,7 @@ mod tests {
         while stamps.turn().is_some() || last.is_none() {
             let newest = (sequence..).find(|next| came(next + 1) > now).unwrap();
             let behind = u64::from(newest - sequence);
-            let stamp = stamps.next(at(now - 1_010), &batch(sequence), behind);
+            let stamp = stamps.next(at(now - 1_010), &batch(sequence), behind, false);
             if let Some(last) = last {
                 let gap = distance(last, stamp) / 90;
                 assert!((13..=53).contains(&gap), "{sequence}: {gap}");
@@ -353,8 +358,8 @@ mod tests {
             };
             let (first, second) = (picture(0), picture(1));
             let current = first.rtp_time.wrapping_add(late);
-            stamps.next(current, &first, 100);
-            let stamp = stamps.next(stamps.turn().unwrap(), &second, 99);
+            stamps.next(current, &first, 100, false);
+            let stamp = stamps.next(stamps.turn().unwrap(), &second, 99, false);
             let wait = distance(stamp, stamps.turn().unwrap());
             assert!(turns.contains(&wait), "{ticks} {late}: {wait}");
         }
@@ -364,7 +369,7 @@ mod tests {
     fn what_a_host_who_was_held_up_sends_at_once_is_stamped_when_it_is_sent() {
         let mut stamps = Stamps::default();
         for sequence in 0..10 {
-            stamps.next(own(sequence), &batch(sequence), 0);
+            stamps.next(own(sequence), &batch(sequence), 0, false);
         }
         // Three seconds later 90 pictures come within 180 ms, and those after them in time.
         let came = |sequence: u32| {
@@ -373,7 +378,7 @@ mod tests {
         let (mut last, mut sequence) = (own(9), 10);
         let mut now = came(sequence);
         while sequence < 110 || stamps.turn().is_some() {
-            let stamp = stamps.next(at(now), &batch(sequence), 0);
+            let stamp = stamps.next(at(now), &batch(sequence), 0, true);
             let (off, step) = (distance(at(now), stamp), distance(last, stamp));
             // Where the slow second ends there are 11 ms to go back.
             let back = if stamps.turn().is_some() { 0 } else { 1_000 };
@@ -393,11 +398,11 @@ mod tests {
     fn who_waited_for_a_group_comes_to_live_as_if_he_joined() {
         let mut stamps = Stamps::default();
         for sequence in 0..10 {
-            stamps.next(own(sequence), &batch(sequence), 0);
+            stamps.next(own(sequence), &batch(sequence), 0, false);
         }
         stamps.begin();
         let current = own(10).wrapping_add(110 * 90);
-        assert_eq!(stamps.next(current, &batch(10), 3), current);
+        assert_eq!(stamps.next(current, &batch(10), 3, false), current);
         assert!(stamps.turn().is_some());
     }
 
@@ -406,7 +411,7 @@ mod tests {
         let (mut stamps, start) = (Stamps::default(), Instant::now());
         let said = own(5);
         assert_eq!(stamps.current(start, said), said);
-        stamps.next(said, &batch(0), 5);
+        stamps.next(said, &batch(0), 5, false);
         let later = start + Duration::from_millis(40);
         assert_eq!(stamps.current(later, own(9)), said + 40 * 90);
         stamps.phase = Phase::Live;
@@ -419,14 +424,14 @@ mod tests {
     fn another_rendition_goes_on_where_his_stamps_are() {
         let (mut stamps, start) = (Stamps::default(), Instant::now());
         let now = stamps.current(start, own(150));
-        stamps.next(now, &batch(150), 0);
+        stamps.next(now, &batch(150), 0, false);
         stamps.phase = Phase::Live;
         // Its first picture comes 130 ms late, and two more have come when it may go.
         let later = start + Duration::from_millis(400);
         let said = own(162).wrapping_sub(130 * 90);
         assert!(stamps.begin_another(later, said, true));
         let now = stamps.current(later, said);
-        let stamp = stamps.next(now, &batch(154), 4);
+        let stamp = stamps.next(now, &batch(154), 4, false);
         assert_eq!(stamp, own(162), "time passed as it does");
         assert_eq!(stamps.shift(), 130 * 90);
         assert!(
@@ -435,14 +440,14 @@ mod tests {
         );
         let mut fresh = Stamps::default();
         let now = fresh.current(start, own(150));
-        fresh.next(now, &batch(150), 0);
+        fresh.next(now, &batch(150), 0, false);
         assert!(fresh.begin_another(later, own(12), false));
         assert_eq!(fresh.shift(), 150 * 3_000);
         stamps.phase = Phase::Near;
         // The way to live is the same, by times that are so much earlier.
         let (mut stamp, mut sequence) = (stamp, 155);
         while let Some(turn) = stamps.turn() {
-            stamp = stamps.next(turn, &batch(sequence), 0);
+            stamp = stamps.next(turn, &batch(sequence), 0, false);
             sequence += 1;
         }
         assert_eq!(stamp, own(sequence - 1).wrapping_add_signed(stamps.shift()));
@@ -459,7 +464,12 @@ mod tests {
         };
         let newest = picture(5);
         for sequence in 0..=3 {
-            stamps.next(newest.rtp_time, &picture(sequence), u64::from(5 - sequence));
+            stamps.next(
+                newest.rtp_time,
+                &picture(sequence),
+                u64::from(5 - sequence),
+                false,
+            );
         }
         let wait = distance(newest.rtp_time, stamps.turn().unwrap());
         assert!((0..=SPAN_MAX).contains(&wait), "{wait}");
@@ -468,9 +478,14 @@ mod tests {
     #[test]
     fn a_group_sent_again_does_not_turn_back_time() {
         let (mut stamps, newest) = (Stamps::default(), batch(20));
-        let mut last = stamps.next(newest.rtp_time, &newest, 0);
+        let mut last = stamps.next(newest.rtp_time, &newest, 0, false);
         for sequence in 0..=20 {
-            let stamp = stamps.next(newest.rtp_time, &batch(sequence), u64::from(20 - sequence));
+            let stamp = stamps.next(
+                newest.rtp_time,
+                &batch(sequence),
+                u64::from(20 - sequence),
+                false,
+            );
             let gap = distance(last, stamp);
             assert_eq!(gap == STEP, sequence < 15, "{sequence}: {gap}");
             assert!(gap == STEP || (2_400..3_000).contains(&gap), "{gap}");

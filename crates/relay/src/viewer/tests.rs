@@ -11,6 +11,7 @@ use zongzi_webrtc::rtp::{self, Extensions, RtpTime, SeqNo, Ssrc, playout_delay};
 use zongzi_webrtc::srtp;
 
 use super::{Egress, Outbox, Seeds, StreamSettings, Tally, Tick};
+use crate::host_clock::HostClock;
 use crate::packetize::{Batch, BatchKind};
 use crate::rendition::Rendition;
 use crate::shard::Feed;
@@ -576,6 +577,7 @@ fn who_is_at_live_gets_each_frame_of_up_to_64_kb_at_once() {
         lab.pump();
         assert_eq!(media(&lab.got(), VIDEO).len(), packets);
         assert_eq!(lab.egress.poll_timeout(&lab.feed), None);
+        lab.wait(8);
     }
 }
 
@@ -792,7 +794,7 @@ fn a_loss_between_hub_and_shard_does_not_show_once_the_snapshot_is_there() {
     lab.feed.push(&held[7]);
     lab.pump();
     assert!(lab.got().is_empty());
-    lab.feed.restart(held);
+    lab.feed.restart(held, HostClock::default());
     lab.catch_up();
     assert_eq!(frames(&lab.got()), [6, 7]);
 }

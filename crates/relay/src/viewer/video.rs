@@ -150,7 +150,7 @@ impl Video {
             if self.part == 0 {
                 let end = feed.end().unwrap_or(batch.sequence + 1);
                 let behind = end.saturating_sub(batch.sequence + 1);
-                self.rtp_time = self.stamps.next(current, batch, behind);
+                self.rtp_time = self.stamps.next(current, batch, behind, feed.is_held_up());
             }
             self.send(now, srtp, batch, packets, tally, out);
             if let Some(turn) = self.stamps.turn().filter(|_| self.part == 0) {

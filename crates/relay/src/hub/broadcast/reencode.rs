@@ -331,10 +331,7 @@ impl Broadcast {
         match made {
             Ok(batch) => {
                 let batch = self.cache_batch(batch, frame.pts);
-                self.send_all(&FromHub::Batch {
-                    broadcast: self.id,
-                    batch,
-                });
+                self.send_picture(batch);
             }
             Err(_) => self.counts.broken += 1,
         }
@@ -367,6 +364,7 @@ impl Broadcast {
         self.send_all(&FromHub::Snapshot {
             broadcast: self.id,
             batches,
+            clock: self.video.clock,
         });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::packetize::BatchKind;
+use crate::rendition::Rendition;
 
 const MS: Duration = Duration::from_millis(1);
 /// One that is 1 ms off is not held: [`WORTH_A_WAKE`].

@@ -31,10 +31,14 @@ impl Source for Stage {
         let mut show = self.show.lock().unwrap();
         show.subscribed.push(shard);
         let batches = show.group.clone();
-        assert!(
-            self.links
-                .send(shard, FromHub::Snapshot { broadcast, batches })
-        );
+        assert!(self.links.send(
+            shard,
+            FromHub::Snapshot {
+                broadcast,
+                batches,
+                clock: crate::host_clock::HostClock::default()
+            }
+        ));
         Some(Arc::clone(&self.audience))
     }
 

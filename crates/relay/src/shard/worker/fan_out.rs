@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use zongzi_transport::Sender;
 
 use super::{Channel, Worker};
+use crate::host_clock::HostClock;
 use crate::packetize::{Batch, BatchKind};
 use crate::shard::counters::{ShardCounters, add};
 use crate::shard::feed::{Feed, Pushed};
@@ -50,7 +51,11 @@ impl Worker {
             };
             taken += 1;
             match message {
-                FromHub::Snapshot { broadcast, batches } => self.restart(broadcast, batches),
+                FromHub::Snapshot {
+                    broadcast,
+                    batches,
+                    clock,
+                } => self.restart(broadcast, batches, clock),
                 FromHub::Batch { broadcast, batch } => self.live(broadcast, &batch),
                 FromHub::Ended { broadcast } => self.ended(broadcast),
             }
@@ -188,11 +193,11 @@ impl Worker {
         }
     }
 
-    fn restart(&mut self, broadcast: BroadcastId, batches: Vec<Arc<Batch>>) {
+    fn restart(&mut self, broadcast: BroadcastId, batches: Vec<Arc<Batch>>, clock: HostClock) {
         let Some(channel) = self.broadcasts.get_mut(&broadcast) else {
             return;
         };
-        channel.feed.restart(batches);
+        channel.feed.restart(batches, clock);
         self.fan_out(broadcast, true);
     }
 

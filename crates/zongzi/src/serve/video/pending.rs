@@ -26,7 +26,8 @@ impl Pending {
         let before = queue.newest.filter(|_| queue.due.len() > CAUGHT_UP);
         let due = before.map_or(now, |(due, time)| {
             let step = picture.map_or(Duration::ZERO, |picture| picture.saturating_since(time));
-            now.max(due + step.min(STEP_MAX))
+            // Somewhat faster than real time, or one that is hardly faster would stay seconds behind for minutes.
+            now.max(due + step.min(STEP_MAX) * 2 / 3)
         });
         queue.due.push_back(due);
         if let Some(time) = picture {

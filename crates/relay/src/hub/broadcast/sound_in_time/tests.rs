@@ -147,8 +147,8 @@ fn of_who_catches_up_slowly_short_pieces_are_left_out() {
     show.frames(100, |_| 0);
     let longest = show.waits().into_iter().max().unwrap();
     // By what he still is late when he is live again.
-    assert!(longest <= 130, "{longest}");
-    show.check_times(130);
+    assert!(longest <= 140, "{longest}");
+    show.check_times(140);
     let holes = show
         .sent
         .windows(2)
@@ -157,13 +157,13 @@ fn of_who_catches_up_slowly_short_pieces_are_left_out() {
     let sum: i64 = lengths.iter().sum();
     // The last one, so that his times are his own again.
     let (last, others) = lengths.split_last().unwrap();
-    assert!(*last <= 250, "{lengths:?}");
+    assert!(*last <= 320, "{lengths:?}");
     assert!(
         others.iter().all(|length| *length <= 2 * AHEAD),
         "{lengths:?}"
     );
     assert!((2_700..=3_100).contains(&sum), "{lengths:?}");
-    assert!(show.waits().iter().rev().take(50).all(|wait| *wait <= 130));
+    assert!(show.waits().iter().rev().take(50).all(|wait| *wait <= 140));
 }
 
 #[test]
@@ -217,4 +217,26 @@ fn a_slower_clock_is_followed() {
     show.frames(180_000, |number| number * LENGTH / 10_000);
     assert_eq!(show.sent.len(), 180_000);
     assert!(show.sent.iter().all(|(own, _, given)| own == given));
+}
+
+#[test]
+fn what_becomes_late_slowly_is_followed_and_moves_no_times() {
+    let mut show = Show::new();
+    // A clock that is half a percent slow, and an uplink that is 2 % too narrow.
+    show.frames(3_000, |number| number * LENGTH / 200);
+    show.frames(1_500, |number| 300 + number * LENGTH / 50);
+    assert_eq!(show.sent.len(), 4_500);
+    assert!(show.sent.iter().all(|(own, _, given)| own == given));
+}
+
+#[test]
+fn where_a_queue_becomes_longer_times_follow() {
+    let mut show = Show::new();
+    show.frames(100, |_| 0);
+    // From half a second to two within half a minute, and an uneven uplink.
+    show.frames(1_500, |number| {
+        500 + number + [0, 40, 80][usize::try_from(number).unwrap() % 3]
+    });
+    assert_eq!(show.sent.len(), 1_600);
+    show.check_times(160);
 }

@@ -19,6 +19,25 @@ fn a_viewer_gets_the_newest_group_and_then_live_without_gap() {
 }
 
 #[test]
+fn a_shard_that_begins_is_told_that_the_host_is_held_up() {
+    let mut rig = Rig::new();
+    rig.host(&[h264_track(1)]);
+    let told = |rig: &mut Rig| {
+        rig.act(|core, _| core.subscribe(SHARD));
+        match rig.shard.pop() {
+            Some(FromHub::Snapshot { clock, .. }) => clock.held_up(),
+            other => panic!("{other:?}"),
+        }
+    };
+    stream(&mut rig, 0, 30);
+    assert_eq!(told(&mut rig), None);
+    rig.pass(ms(1_000));
+    stream(&mut rig, 1_200, 5);
+    let late = told(&mut rig).unwrap();
+    assert!((ms(950)..ms(1_050)).contains(&late), "{late:?}");
+}
+
+#[test]
 fn pictures_before_the_first_keyframe_are_not_sent() {
     let mut rig = Rig::new();
     rig.act(|core, _| core.subscribe(SHARD));

@@ -64,7 +64,7 @@ fn sound_that_an_uplink_held_up_is_left_out_and_the_next_is_live() {
     }
     let sent = u64::try_from(rig.pushed.len()).unwrap();
     assert_eq!(rig.core.counts().late_sound, 193 - sent);
-    assert!(sent >= 100, "{sent}");
+    assert!(sent >= 97, "{sent}");
     let times = rig.pushed.windows(2);
     assert!(times.into_iter().all(|pair| pair[0].0.pts < pair[1].0.pts));
 }
@@ -95,10 +95,10 @@ fn the_next_broadcast_begins_in_time_however_late_the_last_one_was() {
     assert_eq!(rig.core.state(), State::Waiting);
     rig.host(&[aac_track()]);
     rig.frame(frame(0));
-    // By the timeline he begins where the last one was, two seconds late, as the pictures do.
     let next = pushed(&mut rig);
+    assert_eq!(next.len(), 1);
     let off = ahead(first, rig.epoch) - ahead(&next[0], rig.epoch);
-    assert!((1_900..2_100).contains(&off), "{off}");
+    assert!((-30..30).contains(&off), "{off}");
 }
 
 #[test]

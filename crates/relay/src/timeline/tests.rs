@@ -186,8 +186,10 @@ fn who_returns_is_in_time_however_late_the_last_frames_were() {
     let at = 3_000 + 69 * 33 + 4_000;
     assert_eq!(rig.place(at, VIDEO, 12_345), at);
     assert_eq!(rig.place(at + 33, VIDEO, 12_378), at + 33);
+    let sound = rig.place(at + 43, AUDIO, 9_999_999);
+    assert_eq!(sound, at + 53, "with its own time, and in time as well");
     rig.timeline.restart();
-    assert_eq!(rig.place(at + 5_033, VIDEO, 0), at + 5_033, "once");
+    assert_eq!(rig.place(at + 5_033, VIDEO, 0), at + 5_043, "once");
 }
 
 #[test]

@@ -99,6 +99,31 @@ fn the_next_broadcast_begins_in_time_however_late_the_last_one_was() {
     assert_eq!(next.len(), 1);
     let off = ahead(first, rig.epoch) - ahead(&next[0], rig.epoch);
     assert!((-30..30).contains(&off), "{off}");
+    // And the one after a night, for which ticks of 32 bits are too short.
+    rig.act(|core, now| core.host_left(now, Finish::Orderly));
+    rig.pass(Duration::from_secs(8 * 3_600));
+    rig.host(&[aac_track(), h264_track(1)]);
+    // By these too: the pictures of the night before, and those that come now.
+    for night in [0, 1] {
+        for number in 0..20 {
+            rig.frame(frame(number));
+            let kind = [Picture::P, Picture::Idr][usize::from(number == 0)];
+            rig.frame(picture(number * 21_333, kind, 100));
+            rig.pass(length);
+        }
+        let clock = rig.core.video.clock;
+        assert_eq!((clock.held_up(), clock.weight()), (None, 20));
+        if night == 0 {
+            rig.pushed.clear();
+            rig.act(|core, now| core.host_left(now, Finish::Orderly));
+            rig.pass(Duration::from_secs(8 * 3_600));
+            rig.host(&[aac_track(), h264_track(1)]);
+        }
+    }
+    let next = pushed(&mut rig);
+    assert_eq!(next.len(), 20);
+    let off = ahead(first, rig.epoch) - ahead(&next[19], rig.epoch);
+    assert!((-30..30).contains(&off), "{off}");
 }
 
 #[test]

@@ -53,8 +53,11 @@ impl HostClock {
             rtp_time,
             weight: 1,
         };
+        // Ticks tell hours apart only up to six.
+        let fresh = |line: &Line| now.saturating_duration_since(line.at) < FORGOTTEN;
         let known = self
             .line
+            .filter(fresh)
             .and_then(|line| Some((line, line.late(now, rtp_time)?)));
         let strays =
             |line: Line, late: i64| late < -STRAY_EARLY || late > HELD_UP && line.weight < TRUSTED;
@@ -194,6 +197,8 @@ const UNEVEN: Duration = Duration::from_secs(30);
 const IN_TIME: i64 = 200_000;
 /// A frame this early stands for a new line: the line is of frames that all had been held up.
 const STRAY_EARLY: i64 = 50_000;
+/// A line through frames that came so long ago is none.
+const FORGOTTEN: Duration = Duration::from_secs(3_600);
 /// A line of fewer frames may be of one that came early, and a late one begins it anew.
 const TRUSTED: i64 = 8;
 
@@ -288,6 +293,20 @@ mod tests {
         assert_eq!(held, [false, false, true, true, false]);
         come(&mut clock, &[0; 31 * 30]);
         assert_eq!(come(&mut clock, &[300, 0]), [true, false]);
+    }
+
+    #[test]
+    fn who_has_sent_nothing_for_a_night_is_not_taken_for_late() {
+        let (start, mut clock) = (Instant::now(), HostClock::default());
+        for n in 0..60 {
+            clock.frame(start + MS * 33 * n, n * 2_970);
+        }
+        let night = Duration::from_secs(8 * 3_600);
+        let ticks = 8 * 3_600 * 90_000;
+        for n in 0..60 {
+            clock.frame(start + night + MS * 33 * n, ticks + n * 2_970);
+            assert_eq!(clock.held_up(), None, "{n}");
+        }
     }
 
     #[test]

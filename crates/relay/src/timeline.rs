@@ -72,7 +72,10 @@ impl Timeline {
         self.tracks.clear();
         self.floor = self.newest.map(|(_, newest)| newest);
         let (_, clock) = std::mem::take(&mut self.clock);
-        self.late = clock.held_up().unwrap_or_default();
+        // One who came and sent nothing says nothing of it.
+        if clock.weight() > 0 {
+            self.late = clock.held_up().unwrap_or_default();
+        }
     }
 
     /// Moves `frame`, which came at `now`, onto the timeline. Decode times of a track always increase, by

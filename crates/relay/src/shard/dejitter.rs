@@ -60,9 +60,9 @@ impl Dejitter {
         self.lateness = lateness.clamp(0, LATENESS_MAX);
     }
 
-    /// What the hub knows of the host, if anything.
+    /// The hub's clock of a host who is held up: his pictures alone do not say it. Of any other one what they say is as good.
     pub(crate) fn adopt(&mut self, clock: HostClock) {
-        if clock.weight() > 0 {
+        if clock.held_up().is_some() {
             self.clock = clock;
         }
     }

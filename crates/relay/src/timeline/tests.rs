@@ -183,6 +183,8 @@ fn who_returns_is_in_time_however_late_the_last_frames_were() {
         assert_eq!(rig.place(3_000 + n * 33, VIDEO, n * 33), 1_000 + n * 33);
     }
     rig.timeline.restart();
+    // Another one comes, and sends nothing.
+    rig.timeline.restart();
     let at = 3_000 + 69 * 33 + 4_000;
     assert_eq!(rig.place(at, VIDEO, 12_345), at);
     assert_eq!(rig.place(at + 33, VIDEO, 12_378), at + 33);

@@ -113,7 +113,8 @@ impl Stamps {
             }
             // The only one there is of a slow host is live, however long ago it came.
             (Phase::Behind, last) if late > ON_TIME_MAX && (behind > 0 || last.is_some()) => {
-                if late < NEAR_MAX {
+                // With nothing behind it, and nobody held up, it can't become less late by waiting.
+                if late < NEAR_MAX || (behind == 0 && !held_up) {
                     self.phase = Phase::Near;
                 }
                 current
@@ -451,6 +452,19 @@ mod tests {
             sequence += 1;
         }
         assert_eq!(stamp, own(sequence - 1).wrapping_add_signed(stamps.shift()));
+    }
+
+    #[test]
+    fn who_joins_where_nothing_is_behind_comes_to_live_whatever_his_first_moment_said() {
+        let mut stamps = Stamps::default();
+        // The host's pictures come 230 ms later than the clock said when he came, and that stays so.
+        for sequence in 0..200 {
+            let behind = u64::from(10_u32.saturating_sub(sequence));
+            let current = own(sequence).wrapping_add(230 * 90);
+            stamps.next(current, &batch(sequence), behind, false);
+        }
+        let current = own(200).wrapping_add(230 * 90);
+        assert_eq!(stamps.next(current, &batch(200), 0, false), own(200));
     }
 
     #[test]

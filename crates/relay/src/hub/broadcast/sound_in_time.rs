@@ -26,6 +26,12 @@ pub(super) struct SoundInTime {
     given: Option<MediaTime>,
     /// Frames are left out until one is in time behind those that were sent.
     leaves_out: bool,
+    /// Since when frames come later than they are said to, by [`LATER_MIN`].
+    later_since: Option<Instant>,
+    /// Until when a browser that plays what comes has something to play.
+    heard_until: Option<Instant>,
+    /// More than that waits in browsers, whoever is to blame: frames are left out until it is played.
+    full: bool,
 }
 
 impl SoundInTime {
@@ -36,7 +42,13 @@ impl SoundInTime {
         let before = self.before.replace(frame.pts);
         let step = before.map_or(Duration::ZERO, |before| frame.pts.saturating_since(before));
         let begins = self.shift.is_zero() && !late.is_zero();
-        if begins || late > self.shift + LATER_MIN {
+        if late <= self.shift + LATER_MIN {
+            self.later_since = None;
+        }
+        let since = *self.later_since.get_or_insert(now);
+        let stays = now.saturating_duration_since(since) >= STAYS;
+        let later = if stays { LATER_MIN } else { LATER_AT_ONCE };
+        if begins || late > self.shift + later {
             self.shift = late;
         } else if self.shift > late + AHEAD_MAX || late.is_zero() && !self.shift.is_zero() {
             self.leaves_out = true;
@@ -51,15 +63,37 @@ impl SoundInTime {
             self.leaves_out = false;
             self.shift = late;
         }
+        if !self.has_room(now, step) {
+            return false;
+        }
         frame.pts = frame.pts.saturating_add(self.shift);
         frame.dts = frame.dts.saturating_add(self.shift);
         self.given = Some(frame.pts);
         true
     }
+
+    /// Whether a frame of that length may be sent without making all that follow late.
+    fn has_room(&mut self, now: Instant, step: Duration) -> bool {
+        let until = self.heard_until.map_or(now, |until| until.max(now));
+        let waits = until.saturating_duration_since(now);
+        self.full = waits > if self.full { AHEAD_MAX } else { WAITS_MAX };
+        if !self.full {
+            // A little less, for hosts whose clock is faster than ours.
+            self.heard_until = Some(until + step.min(STEP_MAX) * 998 / 1_000);
+        }
+        !self.full
+    }
 }
 
-/// Sound that comes so much later than it is said to makes a hole in what is heard, and is then said to come that late.
+/// Sound that comes later than it is said to by so much, and does so for [`STAYS`], is then said to come that late. One big
+/// keyframe blocks an uplink for less.
 const LATER_MIN: Duration = Duration::from_millis(150);
+const STAYS: Duration = Duration::from_secs(1);
+/// By so much: the uplink has stood still once more.
+const LATER_AT_ONCE: Duration = Duration::from_millis(500);
+/// What waits in browsers is never more, also of a host whom nothing showed to be held up: his uplink became slow so slowly
+/// that his clock seemed to.
+const WAITS_MAX: Duration = Duration::from_millis(500);
 /// No more than this goes before its time: a browser takes all that follows for as much too late, and makes its buffer that
 /// much longer for a minute.
 const AHEAD_MAX: Duration = Duration::from_millis(60);

@@ -238,5 +238,53 @@ fn where_a_queue_becomes_longer_times_follow() {
         500 + number + [0, 40, 80][usize::try_from(number).unwrap() % 3]
     });
     assert_eq!(show.sent.len(), 1_600);
+    show.check_times(300);
+}
+
+#[test]
+fn what_was_followed_slowly_and_comes_at_once_waits_half_a_second_at_most() {
+    let mut show = Show::new();
+    // Nobody is held up: 20 ms later each second, for a minute. Then the uplink is wide.
+    show.frames(3_000, |number| number * LENGTH / 50);
+    show.frames(60, |number| 1_200 - number * LENGTH);
+    show.frames(500, |_| 0);
+    let waits = show.waits();
+    assert!(waits.iter().all(|wait| *wait <= 540), "{waits:?}");
+    assert!(waits.iter().rev().take(400).all(|wait| *wait <= AHEAD));
+    assert!(show.sent.iter().all(|(own, _, given)| own == given));
+}
+
+#[test]
+fn a_faster_clock_fills_no_buffer() {
+    let mut show = Show::new();
+    // An hour, 500 parts in a million.
+    show.frames(180_000, |number| -(number * LENGTH / 2_000));
+    assert_eq!(show.sent.len(), 180_000);
+}
+
+#[test]
+fn while_he_is_late_a_big_keyframe_in_each_group_makes_no_hole() {
+    let mut show = Show::new();
+    show.frames(100, |_| 0);
+    // 200 ms more every two seconds, gone within as many.
+    show.frames(3_000, |number| 400 + (200 - number % 100 * LENGTH).max(0));
+    // When it begins there is one.
+    assert!(show.sent.len() >= 3_085, "{}", show.sent.len());
+    let late = show.sent.split_off(show.sent.len() - 2_500);
+    assert!(late.windows(2).all(|pair| pair[1].0 - pair[0].0 == LENGTH));
+}
+
+#[test]
+fn who_stands_still_once_more_while_he_is_late_sends_no_backlog() {
+    let mut show = Show::new();
+    show.frames(100, |_| 0);
+    show.frames(500, |_| 1_000);
+    show.frames(150, |number| 4_000 - number * LENGTH);
+    show.frames(300, |_| 1_000);
+    let waits = show.waits();
+    assert!(
+        waits.iter().all(|wait| *wait <= AHEAD + LENGTH),
+        "{waits:?}"
+    );
     show.check_times(160);
 }

@@ -162,7 +162,9 @@ impl Show {
         let (video, audio) = (report.video, report.audio);
         // Where browser, host and server share two cores its socket may overflow once; that is mended unseen.
         assert!(video.packets_lost <= 2, "{video:?}");
-        assert_eq!((video.pli_count, audio.packets_lost), (0, 0));
+        assert_eq!(audio.packets_lost, 0);
+        // A browser that has seen no picture for three seconds asks for a keyframe (RTP.md 60).
+        assert!(video.pli_count <= 1, "{video:?}");
         assert_eq!(self.browser.shown().sessions, 1, "the player reconnected");
     }
 }

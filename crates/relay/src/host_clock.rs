@@ -12,7 +12,7 @@ use crate::rendition::Rendition;
 /// Where an uplink stands still its frames come late, and then faster than they should. They say nothing of the host's clock,
 /// which goes on meanwhile, for as long as that takes. What viewers are sent then has the times at which it is sent
 /// (docs/decisions/0010-hosts-who-are-held-up.md). That is decided here, for pictures and for sound, so that it is the same
-/// for both, and for all who watch: shards begin with the hub's clock.
+/// for both, and for all who watch: a shard that begins while a host is held up has the hub's clock of his pictures.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HostClock {
     line: Option<Line>,

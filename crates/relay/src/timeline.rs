@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use zongzi_media::{Frame, MediaTime, TrackId};
 
 use crate::host_clock::HostClock;
+use crate::packetize::rtp_time;
+use crate::packetize::video_clock::CLOCK_RATE;
 
 /// Puts the frames of one broadcast on one continuous timeline, across all the hosts it has had.
 ///
@@ -99,7 +101,7 @@ impl Timeline {
         frame.pts = dts.shifted(delay);
         let (track, clock) = &mut self.clock;
         if *track.get_or_insert(frame.track) == frame.track {
-            clock.frame(now, ticks(dts));
+            clock.frame(now, rtp_time(dts, CLOCK_RATE));
         }
         if before.is_some() || self.tracks.len() < TRACKS_MAX {
             self.tracks.insert(
@@ -204,16 +206,6 @@ fn ahead(now: Instant, mapped: MediaTime, came: Instant, last: MediaTime) -> Dur
     mapped
         .saturating_since(last)
         .saturating_sub(now.saturating_duration_since(came))
-}
-
-/// In ticks of 90 kHz, as they count on the wire.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "ticks count modulo 2^32"
-)]
-pub(crate) fn ticks(time: MediaTime) -> u32 {
-    time.to_ticks(90_000) as u32
 }
 
 /// A step back by this much is clamped; a longer one is a jump. Encoders that correct their clock step by a frame or

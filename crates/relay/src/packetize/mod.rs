@@ -29,7 +29,7 @@ pub enum Error {
 }
 
 /// The timestamp of an RTP packet: ticks since the timeline's zero, modulo 2^32 (RFC 3550 §5.1).
-fn rtp_time(time: MediaTime, clock_rate: u32) -> u32 {
+pub(crate) fn rtp_time(time: MediaTime, clock_rate: u32) -> u32 {
     let wrapped = time.to_ticks(clock_rate) & i64::from(u32::MAX);
     u32::try_from(wrapped).unwrap_or(0)
 }

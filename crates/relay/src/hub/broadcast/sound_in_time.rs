@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 use zongzi_media::{Frame, MediaTime};
 
 use crate::host_clock::HostClock;
-use crate::timeline;
+use crate::packetize::rtp_time;
+use crate::packetize::video_clock::CLOCK_RATE;
 
 /// Keeps sound live when a host's uplink stands still and what he sent meanwhile comes at once.
 ///
@@ -37,7 +38,7 @@ pub(super) struct SoundInTime {
 impl SoundInTime {
     /// A frame came at `now`. Returns whether it is to be sent; it then has the time that it is to be sent with.
     pub(super) fn admit(&mut self, now: Instant, frame: &mut Frame) -> bool {
-        self.clock.frame(now, timeline::ticks(frame.pts));
+        self.clock.frame(now, rtp_time(frame.pts, CLOCK_RATE));
         let late = self.clock.held_up().unwrap_or_default();
         let before = self.before.replace(frame.pts);
         let step = before.map_or(Duration::ZERO, |before| frame.pts.saturating_since(before));

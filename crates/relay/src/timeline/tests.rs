@@ -157,6 +157,17 @@ fn a_real_pause_of_the_host_is_as_long_on_the_timeline() {
 }
 
 #[test]
+fn a_jump_after_a_short_pause_makes_nobody_late() {
+    let mut rig = Rig::new();
+    for n in 0..60 {
+        rig.place(1_000 + n * 33, VIDEO, n * 33);
+    }
+    let last = 1_000 + 59 * 33;
+    assert_eq!(rig.place(last + 400, VIDEO, 77_000_000), last + 400);
+    assert_eq!(rig.timeline.jumps(), 1);
+}
+
+#[test]
 fn a_host_that_returns_goes_on_after_the_real_time_that_passed() {
     let mut rig = Rig::new();
     for step in 0..50 {

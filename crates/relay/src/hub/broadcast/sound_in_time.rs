@@ -43,11 +43,10 @@ impl SoundInTime {
         let before = self.before.replace(frame.pts);
         let step = before.map_or(Duration::ZERO, |before| frame.pts.saturating_since(before));
         let begins = self.shift.is_zero() && !late.is_zero();
-        if late <= self.shift + LATER_MIN {
-            self.later_since = None;
-        }
-        let since = *self.later_since.get_or_insert(now);
-        let stays = now.saturating_duration_since(since) >= STAYS;
+        let later = late > self.shift + LATER_MIN;
+        self.later_since = later.then(|| self.later_since.unwrap_or(now));
+        let lasts = |since: Instant| now.saturating_duration_since(since) >= STAYS;
+        let stays = self.later_since.is_some_and(lasts);
         let later = if stays { LATER_MIN } else { LATER_AT_ONCE };
         if begins || late > self.shift + later {
             self.shift = late;

@@ -119,6 +119,17 @@ fn an_even_host_s_pictures_wait_for_nothing_after_the_first_second() {
 }
 
 #[test]
+fn the_hub_s_clock_of_a_host_who_is_in_time_changes_nothing() {
+    let mut hub = Show::new();
+    hub.pictures(40, |_| 0);
+    let mut show = Show::new();
+    show.pictures(5, |_| 0);
+    show.dejitter.adopt(hub.dejitter.clock);
+    show.pictures(95, |_| 0);
+    assert!(show.held(60).iter().all(|held| *held == 0));
+}
+
+#[test]
 fn pictures_that_come_early_wait_for_those_that_come_late() {
     let mut show = Show::new();
     show.pictures(300, |n| [-8, 0, 8, -4, 4][n as usize % 5]);

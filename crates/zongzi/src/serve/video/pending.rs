@@ -97,6 +97,8 @@ mod tests {
     fn pictures_that_come_at_once_are_late_only_for_a_machine_that_is_slower_than_they_play() {
         let burst: Vec<u32> = (0..300).map(|n: u32| (33 * n).max(3_000)).collect();
         assert!(work(&burst, 10).iter().all(|late| *late <= 30));
+        // One that is hardly faster would be seconds behind for half a minute.
+        assert!(work(&burst, 30).iter().any(|late| *late > 100));
         let slow = work(&burst, 40);
         assert!(slow[60..].iter().all(|late| *late > 100), "{slow:?}");
     }

@@ -23,7 +23,7 @@ use crate::packetize::video_clock::ticks;
 pub(crate) struct Stamps {
     phase: Phase,
     last: Option<u32>,
-    /// The own time of the picture before.
+    /// The own time of the picture before, where no group was begun since.
     own: Option<u32>,
     /// From one picture to the next while [`Phase::Near`] or [`Phase::Slow`].
     step: i32,
@@ -52,6 +52,7 @@ impl Stamps {
     pub(crate) fn begin(&mut self) {
         self.phase = Phase::Behind;
         self.anchor = None;
+        self.own = None;
     }
 
     /// Another rendition begins for one who watches, at a time when a picture that comes from the host has the time `said`.
@@ -80,6 +81,11 @@ impl Stamps {
         self.shift
     }
 
+    /// Whether he was sent pictures and is not at live yet.
+    pub(crate) fn is_on_the_way(&self) -> bool {
+        self.last.is_some() && matches!(self.phase, Phase::Behind | Phase::Near)
+    }
+
     /// The time of a picture that would come from the host at `now`, when by what is known of him now it is `said`.
     ///
     /// On the way to live that is asked once, and from then on time passes as it does: the host's clock may still be found
@@ -99,12 +105,12 @@ impl Stamps {
     pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64, held_up: bool) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let late = distance(own, current);
-        let before = self.own.replace(own);
-        let span = before.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
+        let span = self.own.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
         // The group once more, one who was left behind, or a host who was held up.
         if late > LOST_MIN && (behind > 0 || held_up) && self.phase != Phase::Behind {
             self.begin();
         }
+        self.own = Some(own);
         let wanted = match (self.phase, self.last) {
             (Phase::Near, Some(last))
                 if distance(own, last.wrapping_add_signed(self.step)) > ROUNDED.of(span) =>

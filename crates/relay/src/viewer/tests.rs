@@ -320,13 +320,36 @@ fn media(got: &[Got], ssrc: Ssrc) -> Vec<(rtp::Header, Vec<u8>)> {
 
 /// The batch numbers of the frames, in the order they came, each once.
 fn frames(got: &[Got]) -> Vec<u64> {
-    let of = |payload: &[u8]| u64::from_be_bytes(payload[..8].try_into().unwrap());
     let mut frames: Vec<u64> = media(got, VIDEO)
         .iter()
-        .map(|(_, payload)| of(payload))
+        .map(|(_, payload)| frame_of(payload))
         .collect();
     frames.dedup();
     frames
+}
+
+/// The batch number of a frame that a packet is of.
+fn frame_of(payload: &[u8]) -> u64 {
+    u64::from_be_bytes(payload[..8].try_into().unwrap())
+}
+
+/// From frame `first` on pictures come to live as after a join: one by one, with one leap.
+fn assert_comes_to_live(got: &[Got], first: u64) {
+    let mut times: Vec<u32> = media(got, VIDEO)
+        .iter()
+        .filter(|(_, payload)| frame_of(payload) >= first)
+        .map(|(header, _)| header.timestamp.0)
+        .collect();
+    times.dedup();
+    let gaps: Vec<u32> = times
+        .windows(2)
+        .map(|pair| pair[1].wrapping_sub(pair[0]) / 90)
+        .collect();
+    assert_eq!(gaps.iter().filter(|gap| **gap < 20).count(), 1, "{gaps:?}");
+    assert!(
+        gaps[..10].iter().all(|gap| (26..=33).contains(gap)),
+        "{gaps:?}"
+    );
 }
 
 /// The numbers follow each other without a hole; returns the first.
@@ -483,20 +506,7 @@ fn where_pictures_begin_to_come_at_another_rate_he_comes_to_live_anew() {
     }
     let got = lab.got();
     continuous(&got);
-    let mut times: Vec<u32> = media(&got, VIDEO)
-        .iter()
-        .map(|(header, _)| header.timestamp.0)
-        .collect();
-    times.dedup();
-    let gaps: Vec<u32> = times
-        .windows(2)
-        .map(|pair| pair[1].wrapping_sub(pair[0]) / 90)
-        .collect();
-    assert_eq!(gaps.iter().filter(|gap| **gap < 20).count(), 1, "{gaps:?}");
-    assert!(
-        gaps[..10].iter().all(|gap| (26..=33).contains(gap)),
-        "{gaps:?}"
-    );
+    assert_comes_to_live(&got, 0);
 }
 
 #[test]
@@ -609,6 +619,22 @@ fn who_joins_before_a_keyframe_gets_the_old_group_whole_and_the_new_one() {
     continuous(&got);
     assert_eq!(frames(&got), (0..70).collect::<Vec<_>>());
     assert_eq!(lab.tally().groups_skipped, 0);
+}
+
+#[test]
+fn who_joins_a_long_group_just_before_its_end_comes_to_live_like_everyone() {
+    let mut lab = Lab::new();
+    lab.group(238);
+    lab.pump();
+    // More is missing of it than he could still use.
+    for frame in 0..90 {
+        lab.live(frame == 0);
+    }
+    let got = lab.got();
+    continuous(&got);
+    let new = frames(&got).into_iter().find(|frame| *frame >= 200);
+    assert_eq!((new, lab.tally().groups_skipped), (Some(238), 1));
+    assert_comes_to_live(&got, 238);
 }
 
 #[test]

@@ -298,7 +298,11 @@ impl Video {
                 };
                 if let Some(keyframe) = keyframe.filter(|at| at.saturating_sub(next) > lag) {
                     tally.groups_skipped += 1;
-                    self.enter(now, keyframe, round_trip);
+                    if self.stamps.is_on_the_way() {
+                        self.begin(now, keyframe, feed, round_trip);
+                    } else {
+                        self.enter(now, keyframe, round_trip);
+                    }
                 } else if batch.is_keyframe() {
                     self.enter(now, next, round_trip);
                     self.meet(now, batch, feed);

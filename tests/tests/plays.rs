@@ -86,6 +86,23 @@ fn keyframes_eight_seconds_apart_do_not_delay_the_first_picture() {
 }
 
 #[test]
+fn who_comes_just_before_a_keyframe_of_a_long_group_plays_like_everyone() {
+    let clip = Clip {
+        gop: 8 * FPS,
+        ..Clip::SMALL
+    };
+    let (server, _host, tap) = publish(&clip, Publish::default());
+    let mut browser = Browser::start();
+    // The old group is on its way to him when the new one begins.
+    wait::until("the eighth second", SOON, || {
+        (tap.passed().len() > 8 * 30 - 17).then_some(())
+    });
+    browser.open(&server.url("/watch/demo"));
+    watch(&mut browser, 12);
+    assert_good(judge::pictures(&browser.report(), &tap.passed(), 8));
+}
+
+#[test]
 fn of_a_host_with_b_frames_every_picture_plays_in_order_with_its_sound() {
     let (server, _host, tap) = publish(&STOCK, Publish::default());
     assert_eq!(server.children(), 0, "nobody watches");
@@ -369,9 +386,28 @@ fn a_host_who_stops_and_starts_again_finds_his_viewers_there() {
     browser.wait_shown("the pictures to end", SOON, |shown| shown.state != "live");
     let _host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key.key);
     goes_on(&mut browser);
+    let before = browser.shown().pictures;
+    browser.wait_shown("eight seconds more", SOON, |shown| {
+        shown.pictures > before + 8 * 30
+    });
 
     let report = browser.report();
     assert_eq!(browser.shown().sessions, 1, "the player reconnected");
+    let front = report.pictures.windows(2).rposition(|pair| match pair {
+        [before, after] => after.number < before.number,
+        _ => false,
+    });
+    let last_run = &report.pictures[front.expect("a run began at its front") + 1..];
+    let unshown = reading::unshown(last_run);
+    note(&format!(
+        "{unshown} unshown of {} since the host came again",
+        last_run.len()
+    ));
+    assert!(
+        unshown <= UNSHOWN_MAX,
+        "{unshown} pictures were not shown: {}",
+        reading::holes(last_run, &[])
+    );
     assert_eq!(
         (
             report.video.packets_lost,

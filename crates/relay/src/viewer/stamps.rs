@@ -16,7 +16,8 @@ use crate::packetize::video_clock::ticks;
 /// a little slower than they should. Chromium shows a video at its own rate instead of the screen's if the mean time of 32
 /// pictures is within 0.56 % of a whole number of refreshes when it looks, which is each time that mean has moved by 2 ms;
 /// then, in every other show, it leaves out one picture in eight. The leap takes the mean over that span in one step, and
-/// the slow second keeps it out of it until the leap is forgotten.
+/// the slow second keeps it out of it until the leap is forgotten. A **gap** at live (the host comes again, or left pictures
+/// out) moves the mean twice, and the second time to what it is at live: so a slow second follows each.
 ///
 /// See docs/decisions/0006-sound-with-its-picture.md.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub(crate) struct Stamps {
     last: Option<u32>,
     /// The own time of the picture before, where no group was begun since.
     own: Option<u32>,
+    /// From the one before that to it.
+    apart: Option<i32>,
     /// From one picture to the next while [`Phase::Near`] or [`Phase::Slow`].
     step: i32,
     /// A moment on the way to live, and the time of a picture that would have come from the host at it.
@@ -42,7 +45,7 @@ enum Phase {
     Behind,
     /// The last ones before live come one by one, each in less than its time, until the next one's own time has come.
     Near,
-    /// The first ones after the leap, each in a little more than its time: this one comes so much after its own.
+    /// The first ones after the leap, or a gap, each in a little more than its time: this one comes so much after its own.
     Slow(i32),
     Live,
 }
@@ -81,9 +84,9 @@ impl Stamps {
         self.shift
     }
 
-    /// Whether he was sent pictures and is not at live yet.
+    /// Whether he is not at live yet.
     pub(crate) fn is_on_the_way(&self) -> bool {
-        self.last.is_some() && matches!(self.phase, Phase::Behind | Phase::Near)
+        matches!(self.phase, Phase::Behind | Phase::Near)
     }
 
     /// The time of a picture that would come from the host at `now`, when by what is known of him now it is `said`.
@@ -105,12 +108,22 @@ impl Stamps {
     pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64, held_up: bool) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let late = distance(own, current);
-        let span = self.own.map_or(FRAME, |before| distance(before, own).clamp(0, SPAN_MAX));
+        let before = self.apart;
+        let apart = self.own.map(|before| distance(before, own));
+        self.apart = apart.or(before);
+        let gap = apart
+            .zip(before)
+            .is_some_and(|(apart, before)| apart.saturating_sub(before) > GAP_MIN);
+        let span = if gap { before } else { self.apart };
+        let span = span.unwrap_or(FRAME).clamp(0, SPAN_MAX);
+        if gap && matches!(self.phase, Phase::Slow(_) | Phase::Live) {
+            self.phase = Phase::Slow(0);
+        }
         // The group once more, one who was left behind, or a host who was held up.
         if late > LOST_MIN && (behind > 0 || held_up) && self.phase != Phase::Behind {
             self.begin();
         }
-        self.own = Some(own);
+        let first = self.own.replace(own).is_none();
         let wanted = match (self.phase, self.last) {
             (Phase::Near, Some(last))
                 if distance(own, last.wrapping_add_signed(self.step)) > ROUNDED.of(span) =>
@@ -120,7 +133,8 @@ impl Stamps {
             // The only one there is of a slow host is live, however long ago it came.
             (Phase::Behind, last) if late > ON_TIME_MAX && (behind > 0 || last.is_some()) => {
                 // With nothing behind it, and nobody held up, it can't become less late by waiting.
-                if late < NEAR_MAX || (behind == 0 && !held_up) {
+                let near = if first { NEAR_AT_FIRST } else { NEAR_MAX };
+                if late < near || (behind == 0 && !held_up) {
                     self.phase = Phase::Near;
                 }
                 current
@@ -205,12 +219,16 @@ const ROUNDED: Share = Share(2, 32);
 /// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for 60
 /// or 100 ms.
 const NEAR_MAX: i32 = 18_900;
+/// The same of a group's first picture, 300 ms: it is shown when it comes.
+const NEAR_AT_FIRST: i32 = 27_000;
 /// Later than this, 40 ms, is a picture that was waiting here, and not one that the host sent a little late.
 const ON_TIME_MAX: i32 = 3_600;
 /// With this much to catch up, 250 ms, somebody is at live no more.
 const LOST_MIN: i32 = 22_500;
-/// The most that one picture stands for, 100 ms: after a longer one the host has paused, and the next one need not wait
-/// for as long.
+/// Of two pictures that are further apart than the two before by this, 60 ms, the second comes after a gap: a 32nd of it moves
+/// the mean by as much as makes a browser look, or nearly.
+const GAP_MIN: i32 = 5_400;
+/// The most that one picture stands for, 100 ms: the next one of a slower host need not wait for longer.
 const SPAN_MAX: i32 = 9_000;
 /// A picture at 30 a second, in ticks.
 const FRAME: i32 = 3_000;
@@ -414,6 +432,25 @@ mod tests {
     }
 
     #[test]
+    fn a_group_sent_again_takes_turns_by_the_time_that_its_pictures_are_known_to_take() {
+        let mut stamps = Stamps::default();
+        let picture = |sequence: u32| {
+            let mut batch = batch(sequence);
+            batch.rtp_time = FIRST.wrapping_add(sequence * 1_500);
+            batch
+        };
+        for sequence in 0..20 {
+            let live = picture(sequence);
+            stamps.next(live.rtp_time, &live, 0, false);
+        }
+        stamps.begin();
+        let again = picture(10);
+        let current = again.rtp_time.wrapping_add(180 * 90);
+        let stamp = stamps.next(current, &again, 10, false);
+        assert_eq!(stamps.turn().map(|turn| distance(stamp, turn)), Some(1_200));
+    }
+
+    #[test]
     fn on_the_way_to_live_time_passes_as_it_does_whatever_is_found_out_of_the_host() {
         let (mut stamps, start) = (Stamps::default(), Instant::now());
         let said = own(5);
@@ -493,6 +530,40 @@ mod tests {
         }
         let wait = distance(newest.rtp_time, stamps.turn().unwrap());
         assert!((0..=SPAN_MAX).contains(&wait), "{wait}");
+    }
+
+    #[test]
+    fn after_a_gap_at_live_comes_a_slow_second() {
+        // Ticks from one picture to the next, and of a gap after which there is none.
+        for (ticks, small) in [(3_000, 6_000), (1_500, 6_000), (18_000, 23_000)] {
+            let mut stamps = Stamps::default();
+            let (mut sequence, mut time) = (0, FIRST);
+            let mut next = |apart: u32| {
+                let mut batch = batch(sequence);
+                (sequence, time) = (sequence + 1, time.wrapping_add(apart));
+                batch.rtp_time = time;
+                let stamp = stamps.next(time, &batch, 0, false);
+                (distance(time, stamp), stamps.turn())
+            };
+            for _ in 0..40 {
+                assert_eq!(next(ticks), (0, None));
+            }
+            assert_eq!(next(small), (0, None));
+            assert_eq!(next(ticks), (0, None));
+            // The host comes again after a minute; another gap begins the second anew.
+            for gap in [60 * 90_000, ticks + 6_000] {
+                for picture in 1..=20 {
+                    let (lag, turn) = next(if picture == 1 { gap } else { ticks });
+                    let each = i32::try_from(ticks).unwrap().min(SPAN_MAX) / 100;
+                    assert_eq!(lag, picture * each, "{ticks}");
+                    assert!(turn.is_some());
+                }
+            }
+            for _ in 21..=34 {
+                assert_ne!(next(ticks).0, 0);
+            }
+            assert_eq!(next(ticks), (0, None));
+        }
     }
 
     #[test]

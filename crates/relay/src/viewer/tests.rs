@@ -622,6 +622,16 @@ fn who_joins_before_a_keyframe_gets_the_old_group_whole_and_the_new_one() {
 }
 
 #[test]
+fn pictures_of_a_group_that_is_live_when_it_begins_come_one_by_one_from_the_first_on() {
+    let mut lab = Lab::new();
+    lab.group(8);
+    for _ in 0..90 {
+        lab.live(false);
+    }
+    assert_comes_to_live(&lab.got(), 0);
+}
+
+#[test]
 fn who_joins_a_long_group_just_before_its_end_comes_to_live_like_everyone() {
     let mut lab = Lab::new();
     lab.group(238);
@@ -744,6 +754,19 @@ fn who_falls_behind_on_a_shard_that_cannot_keep_up_goes_to_the_newest_keyframe()
     assert!(old.len() < 10, "{old:?}");
     assert_eq!(new, (30..60).collect::<Vec<_>>());
     assert_eq!(lab.tally().groups_skipped, 1);
+}
+
+#[test]
+fn who_is_at_live_on_such_a_shard_waits_for_no_group_to_grow() {
+    let mut lab = Lab::at_live();
+    lab.feed.hurry();
+    for _ in 0..10 {
+        lab.frame(false, 9);
+        lab.wait(3);
+    }
+    let keyframe = lab.frame(true, 9).sequence;
+    lab.pump();
+    assert_eq!(frames(&lab.got()), [keyframe]);
 }
 
 #[test]

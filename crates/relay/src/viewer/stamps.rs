@@ -2,6 +2,7 @@ use std::time::Instant;
 
 use crate::packetize::Batch;
 use crate::packetize::video_clock::ticks;
+use crate::rendition::Rendition;
 
 /// The RTP times of one viewer's pictures, and the turns of the last ones before live.
 ///
@@ -108,14 +109,7 @@ impl Stamps {
     pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64, held_up: bool) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let late = distance(own, current);
-        let before = self.apart;
-        let apart = self.own.map(|before| distance(before, own));
-        self.apart = apart.or(before);
-        let gap = apart
-            .zip(before)
-            .is_some_and(|(apart, before)| apart.saturating_sub(before) > GAP_MIN);
-        let span = if gap { before } else { self.apart };
-        let span = span.unwrap_or(FRAME).clamp(0, SPAN_MAX);
+        let (span, gap) = self.step_to(own, batch.rendition());
         if gap && matches!(self.phase, Phase::Slow(_) | Phase::Live) {
             self.phase = Phase::Slow(0);
         }
@@ -171,6 +165,20 @@ impl Stamps {
         stamp
     }
 
+    /// For how long the picture of the time `own` stands, going by the one before, and whether there is a gap between them.
+    fn step_to(&mut self, own: u32, rendition: Rendition) -> (i32, bool) {
+        let before = self.apart;
+        let apart = self.own.map(|before| distance(before, own));
+        self.apart = apart.or(before);
+        let longer = apart
+            .zip(before)
+            .map_or(0, |(apart, before)| apart.saturating_sub(before));
+        // Where some are left out between them pictures are never even, and the next may not be able to wait for a turn.
+        let gap = longer > GAP_MIN && rendition != Rendition::InOrder;
+        let span = if gap { before } else { self.apart };
+        (span.unwrap_or(FRAME).clamp(0, SPAN_MAX), gap)
+    }
+
     /// Before a picture of this time would come from the host, the next one must not be sent, live or not; `None` where
     /// it may go at once.
     ///
@@ -219,7 +227,7 @@ const ROUNDED: Share = Share(2, 32);
 /// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for 60
 /// or 100 ms.
 const NEAR_MAX: i32 = 18_900;
-/// The same of a group's first picture, 300 ms: it is shown when it comes.
+/// The same where a group is begun, 300 ms: its first picture is shown when it comes.
 const NEAR_AT_FIRST: i32 = 27_000;
 /// Later than this, 40 ms, is a picture that was waiting here, and not one that the host sent a little late.
 const ON_TIME_MAX: i32 = 3_600;
@@ -563,6 +571,17 @@ mod tests {
                 assert_ne!(next(ticks).0, 0);
             }
             assert_eq!(next(ticks), (0, None));
+        }
+    }
+
+    #[test]
+    fn pictures_between_which_some_are_left_out_have_no_gaps() {
+        let mut stamps = Stamps::default();
+        for (sequence, number) in (0..).zip([0, 1, 2, 5, 8, 9, 12, 42]) {
+            let mut live = batch(sequence).with_rendition(Rendition::InOrder);
+            live.rtp_time = own(number);
+            let stamp = stamps.next(live.rtp_time, &live, 0, false);
+            assert_eq!((stamp, stamps.turn()), (own(number), None));
         }
     }
 

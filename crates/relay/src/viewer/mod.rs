@@ -13,6 +13,7 @@ mod history;
 mod link;
 mod pace;
 mod stamps;
+mod steps;
 mod stream;
 mod video;
 

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use crate::packetize::Batch;
 use crate::packetize::video_clock::ticks;
-use crate::rendition::Rendition;
+use crate::viewer::steps::{SPAN_MAX, Steps};
 
 /// The RTP times of one viewer's pictures, and the turns of the last ones before live.
 ///
@@ -25,10 +25,7 @@ use crate::rendition::Rendition;
 pub(crate) struct Stamps {
     phase: Phase,
     last: Option<u32>,
-    /// The own time of the picture before, where no group was begun since.
-    own: Option<u32>,
-    /// From the one before that to it.
-    apart: Option<i32>,
+    steps: Steps,
     /// From one picture to the next while [`Phase::Near`] or [`Phase::Slow`].
     step: i32,
     /// A moment on the way to live, and the time of a picture that would have come from the host at it.
@@ -46,17 +43,34 @@ enum Phase {
     Behind,
     /// The last ones before live come one by one, each in less than its time, until the next one's own time has come.
     Near,
-    /// The first ones after the leap, or a gap, each in a little more than its time: this one comes so much after its own.
-    Slow(i32),
+    /// The first ones after the leap, or a gap, each in a little more than its time.
+    Slow(Slow),
     Live,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Slow {
+    /// For how long a picture stood as it began. The turn of the one behind a longer one is no later for that.
+    span: i32,
+    /// So much after its own time the last one came.
+    lag: i32,
 }
 
 impl Stamps {
     /// A group begins for one who was waiting for it.
     pub(crate) fn begin(&mut self) {
+        self.fall_behind();
+        self.steps.begin();
+    }
+
+    fn fall_behind(&mut self) {
         self.phase = Phase::Behind;
         self.anchor = None;
-        self.own = None;
+    }
+
+    /// From here on pictures come a little slower than they should.
+    fn slow_down(&mut self, span: i32) {
+        self.phase = Phase::Slow(Slow { span, lag: 0 });
     }
 
     /// Another rendition begins for one who watches, at a time when a picture that comes from the host has the time `said`.
@@ -77,6 +91,8 @@ impl Stamps {
         }
         self.shift = shift;
         self.begin();
+        // Of that rendition nothing is known.
+        self.steps = Steps::default();
         true
     }
 
@@ -109,15 +125,26 @@ impl Stamps {
     pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64, held_up: bool) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let late = distance(own, current);
-        let (span, gap) = self.step_to(own, batch.rendition());
-        if gap && matches!(self.phase, Phase::Slow(_) | Phase::Live) {
-            self.phase = Phase::Slow(0);
+        let step = self.steps.next(own);
+        let mut span = step.span;
+        if step.gap && matches!(self.phase, Phase::Slow(_) | Phase::Live) {
+            self.slow_down(span);
+            // Since he came to live the host's clock may have gone on in another way than time has passed here.
+            self.anchor = None;
         }
         // The group once more, one who was left behind, or a host who was held up.
-        if late > LOST_MIN && (behind > 0 || held_up) && self.phase != Phase::Behind {
-            self.begin();
+        let lost = match self.phase {
+            Phase::Behind => i32::MAX,
+            Phase::Near => NEAR_AT_FIRST,
+            Phase::Slow(_) | Phase::Live => LOST_MIN,
+        };
+        if late > lost && (behind > 0 || held_up) {
+            self.fall_behind();
         }
-        let first = self.own.replace(own).is_none();
+        // The host's clock has jumped since the way to live was begun: by the one of then this is a time to come.
+        if late < -SPAN_MAX {
+            self.phase = Phase::Live;
+        }
         let wanted = match (self.phase, self.last) {
             (Phase::Near, Some(last))
                 if distance(own, last.wrapping_add_signed(self.step)) > ROUNDED.of(span) =>
@@ -127,22 +154,24 @@ impl Stamps {
             // The only one there is of a slow host is live, however long ago it came.
             (Phase::Behind, last) if late > ON_TIME_MAX && (behind > 0 || last.is_some()) => {
                 // With nothing behind it, and nobody held up, it can't become less late by waiting.
-                let near = if first { NEAR_AT_FIRST } else { NEAR_MAX };
+                let near = if step.first { NEAR_AT_FIRST } else { NEAR_MAX };
                 if late < near || (behind == 0 && !held_up) {
                     self.phase = Phase::Near;
                 }
                 current
             }
-            (Phase::Slow(lag), _) if lag < LAG_MAX.of(span) => {
-                let lag = lag.saturating_add(SLOWER.of(span));
-                self.phase = Phase::Slow(lag);
+            (Phase::Slow(slow), _) if slow.lag < LAG_MAX.of(slow.span) => {
+                span = span.min(slow.span);
+                let lag = slow.lag.saturating_add(SLOWER.of(span));
+                self.phase = Phase::Slow(Slow { lag, ..slow });
                 own.wrapping_add_signed(lag)
             }
-            (phase, _) => {
-                self.phase = match phase {
-                    Phase::Near => Phase::Slow(0),
-                    Phase::Behind | Phase::Slow(_) | Phase::Live => Phase::Live,
-                };
+            (Phase::Near, _) => {
+                self.slow_down(span);
+                own
+            }
+            (Phase::Behind | Phase::Slow(_) | Phase::Live, _) => {
+                self.phase = Phase::Live;
                 own
             }
         };
@@ -163,20 +192,6 @@ impl Stamps {
         self.step = span.saturating_sub(gain).max(STEP);
         self.last = Some(stamp);
         stamp
-    }
-
-    /// For how long the picture of the time `own` stands, going by the one before, and whether there is a gap between them.
-    fn step_to(&mut self, own: u32, rendition: Rendition) -> (i32, bool) {
-        let before = self.apart;
-        let apart = self.own.map(|before| distance(before, own));
-        self.apart = apart.or(before);
-        let longer = apart
-            .zip(before)
-            .map_or(0, |(apart, before)| apart.saturating_sub(before));
-        // Where some are left out between them pictures are never even, and the next may not be able to wait for a turn.
-        let gap = longer > GAP_MIN && rendition != Rendition::InOrder;
-        let span = if gap { before } else { self.apart };
-        (span.unwrap_or(FRAME).clamp(0, SPAN_MAX), gap)
     }
 
     /// Before a picture of this time would come from the host, the next one must not be sent, live or not; `None` where
@@ -227,19 +242,12 @@ const ROUNDED: Share = Share(2, 32);
 /// A picture sent this late, 210 ms, is soon shown as live, 300 ms after it came from the host: a browser holds it for 60
 /// or 100 ms.
 const NEAR_MAX: i32 = 18_900;
-/// The same where a group is begun, 300 ms: its first picture is shown when it comes.
+/// The same where a group begins, 300 ms: its first picture is shown when it comes.
 const NEAR_AT_FIRST: i32 = 27_000;
 /// Later than this, 40 ms, is a picture that was waiting here, and not one that the host sent a little late.
 const ON_TIME_MAX: i32 = 3_600;
 /// With this much to catch up, 250 ms, somebody is at live no more.
 const LOST_MIN: i32 = 22_500;
-/// Of two pictures that are further apart than the two before by this, 60 ms, the second comes after a gap: a 32nd of it moves
-/// the mean by as much as makes a browser look, or nearly.
-const GAP_MIN: i32 = 5_400;
-/// The most that one picture stands for, 100 ms: the next one of a slower host need not wait for longer.
-const SPAN_MAX: i32 = 9_000;
-/// A picture at 30 a second, in ticks.
-const FRAME: i32 = 3_000;
 /// Stamps run ahead of the timeline by a replayed group's pictures at [`STEP`] each; far less than this, 10 s.
 const BACK_MAX: i32 = 900_000;
 
@@ -459,6 +467,37 @@ mod tests {
     }
 
     #[test]
+    fn of_another_rendition_it_is_not_known_how_long_its_pictures_stand() {
+        let mut viewer = Viewer::at_live(9_000);
+        let start = Instant::now();
+        let said = viewer.own.wrapping_add(9_000);
+        viewer.stamps.current(start, said);
+        assert!(viewer.stamps.begin_another(start, said, true));
+        let live = batch(0);
+        let current = live.rtp_time.wrapping_add(100 * 90);
+        let stamp = viewer.stamps.next(current, &live, 3, false);
+        let turn = viewer.stamps.turn().map(|turn| distance(stamp, turn));
+        assert!(
+            turn.is_some_and(|turn| (2_400..2_700).contains(&turn)),
+            "{turn:?}"
+        );
+    }
+
+    #[test]
+    fn who_begins_with_a_group_of_less_than_300_ms_comes_to_live_by_one_way() {
+        let (mut stamps, start) = (Stamps::default(), Instant::now());
+        let said = own(0).wrapping_add(290 * 90);
+        for sequence in 0..4 {
+            let at = start + Duration::from_millis(u64::from(sequence) * 27);
+            // Whatever is found out of his host meanwhile.
+            let current = stamps.current(at, said.wrapping_add(sequence * 7_000));
+            assert_eq!(distance(said, current), (sequence * 27 * 90).cast_signed());
+            stamps.next(current, &batch(sequence), 5, false);
+            assert_eq!(stamps.phase, Phase::Near);
+        }
+    }
+
+    #[test]
     fn on_the_way_to_live_time_passes_as_it_does_whatever_is_found_out_of_the_host() {
         let (mut stamps, start) = (Stamps::default(), Instant::now());
         let said = own(5);
@@ -540,48 +579,93 @@ mod tests {
         assert!((0..=SPAN_MAX).contains(&wait), "{wait}");
     }
 
-    #[test]
-    fn after_a_gap_at_live_comes_a_slow_second() {
-        // Ticks from one picture to the next, and of a gap after which there is none.
-        for (ticks, small) in [(3_000, 6_000), (1_500, 6_000), (18_000, 23_000)] {
-            let mut stamps = Stamps::default();
-            let (mut sequence, mut time) = (0, FIRST);
-            let mut next = |apart: u32| {
-                let mut batch = batch(sequence);
-                (sequence, time) = (sequence + 1, time.wrapping_add(apart));
-                batch.rtp_time = time;
-                let stamp = stamps.next(time, &batch, 0, false);
-                (distance(time, stamp), stamps.turn())
+    /// A viewer at live, whose pictures come `late` by his host's clock and are sent at once.
+    struct Viewer {
+        stamps: Stamps,
+        ticks: u32,
+        sequence: u32,
+        own: u32,
+    }
+
+    impl Viewer {
+        fn at_live(ticks: u32) -> Self {
+            let mut viewer = Self {
+                stamps: Stamps::default(),
+                ticks,
+                sequence: 0,
+                own: FIRST,
             };
             for _ in 0..40 {
-                assert_eq!(next(ticks), (0, None));
+                assert_eq!(viewer.next(ticks), (0, None));
             }
-            assert_eq!(next(small), (0, None));
-            assert_eq!(next(ticks), (0, None));
-            // The host comes again after a minute; another gap begins the second anew.
-            for gap in [60 * 90_000, ticks + 6_000] {
-                for picture in 1..=20 {
-                    let (lag, turn) = next(if picture == 1 { gap } else { ticks });
-                    let each = i32::try_from(ticks).unwrap().min(SPAN_MAX) / 100;
-                    assert_eq!(lag, picture * each, "{ticks}");
-                    assert!(turn.is_some());
-                }
-            }
-            for _ in 21..=34 {
-                assert_ne!(next(ticks).0, 0);
-            }
-            assert_eq!(next(ticks), (0, None));
+            viewer
+        }
+
+        /// A picture `apart` from the one before: how much later it is stamped, and from there to the turn of the next.
+        fn next(&mut self, apart: u32) -> (i32, Option<i32>) {
+            self.own = self.own.wrapping_add(apart);
+            let mut batch = batch(self.sequence);
+            batch.rtp_time = self.own;
+            self.sequence += 1;
+            let stamp = self.stamps.next(self.own, &batch, 0, false);
+            let turn = self.stamps.turn();
+            (
+                distance(self.own, stamp),
+                turn.map(|turn| distance(stamp, turn)),
+            )
         }
     }
 
     #[test]
-    fn pictures_between_which_some_are_left_out_have_no_gaps() {
-        let mut stamps = Stamps::default();
-        for (sequence, number) in (0..).zip([0, 1, 2, 5, 8, 9, 12, 42]) {
-            let mut live = batch(sequence).with_rendition(Rendition::InOrder);
-            live.rtp_time = own(number);
-            let stamp = stamps.next(live.rtp_time, &live, 0, false);
-            assert_eq!((stamp, stamps.turn()), (own(number), None));
+    fn after_a_gap_at_live_comes_a_slow_second() {
+        for ticks in [3_000, 1_500] {
+            let mut viewer = Viewer::at_live(ticks);
+            let (ticks, each) = (ticks.cast_signed(), ticks.cast_signed() / 100);
+            // The host comes again after a minute; another gap begins the second anew.
+            for gap in [60 * 90_000, viewer.ticks + 6_000] {
+                for picture in 1..=20 {
+                    let apart = if picture == 1 { gap } else { viewer.ticks };
+                    let expected = (picture * each, Some(ticks + each));
+                    assert_eq!(viewer.next(apart), expected, "{ticks}");
+                }
+            }
+            for _ in 21..=34 {
+                assert_ne!(viewer.next(viewer.ticks).0, 0);
+            }
+            assert_eq!(viewer.next(viewer.ticks), (0, None));
+        }
+    }
+
+    #[test]
+    fn in_a_slow_second_nobody_waits_longer_for_the_picture_behind_one_that_is_missing() {
+        let mut viewer = Viewer::at_live(3_000);
+        viewer.next(12_000);
+        assert_eq!(viewer.next(3_000), (60, Some(3_030)));
+        assert_eq!(viewer.next(8_000), (90, Some(3_030)));
+        for _ in 4..=25 {
+            viewer.next(3_000);
+        }
+        // Nor where more a second come; and the second goes on.
+        assert_eq!(viewer.next(1_500), (765, Some(1_515)));
+    }
+
+    #[test]
+    fn the_turns_of_a_slow_second_are_by_the_host_s_clock_of_then() {
+        for drift in [-30_000, 30_000] {
+            let (mut viewer, start) = (Viewer::at_live(3_000), Instant::now());
+            viewer.stamps.begin();
+            let said = viewer.own.wrapping_add(9_000);
+            let behind = viewer.stamps.current(start, said);
+            assert_eq!(behind, said, "the clock of his way to live");
+            viewer.stamps.phase = Phase::Live;
+            for _ in 0..6 {
+                viewer.next(3_000);
+            }
+            viewer.next(90_000);
+            // Two hours later by his clock, which is not ours.
+            let later = start + Duration::from_secs(7_200);
+            let said = viewer.own.wrapping_add_signed(drift);
+            assert_eq!(viewer.stamps.current(later, said), said);
         }
     }
 

@@ -290,7 +290,7 @@ impl Video {
                     return;
                 }
                 // So far behind that the whole rest of his group would come too late. Who has just joined is behind,
-                // too, but catches up at several times the speed: he gets it all.
+                // too, but catches up at several times the speed: he gets it all, but for the last of a very long one.
                 let lag = if feed.is_hurried() {
                     LAG_HURRIED
                 } else {
@@ -298,7 +298,7 @@ impl Video {
                 };
                 if let Some(keyframe) = keyframe.filter(|at| at.saturating_sub(next) > lag) {
                     tally.groups_skipped += 1;
-                    if self.stamps.is_on_the_way() {
+                    if self.is_whole() && self.stamps.is_on_the_way() {
                         self.begin(now, keyframe, feed, round_trip);
                     } else {
                         self.enter(now, keyframe, round_trip);
@@ -389,6 +389,9 @@ impl Video {
         self.pace.hold(now + YOUNG.saturating_sub(span));
         self.stamps.begin();
         self.fresh = true;
+        if let Some(start) = feed.video(keyframe) {
+            self.meet(now, start, feed);
+        }
     }
 
     fn send(

@@ -375,39 +375,25 @@ fn a_host_who_stops_and_starts_again_finds_his_viewers_there() {
         "{}",
         shown.words
     );
-    let other = Clip {
-        size: (960, 540),
-        sound: (44_100, 1),
-        ..Clip::SMALL
-    };
-    let host = Host::publish(&other.file(), &server.rtmp_url(), &key.key);
-    goes_on(&mut browser);
-    host.stop();
-    browser.wait_shown("the pictures to end", SOON, |shown| shown.state != "live");
-    let _host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key.key);
+    let host = Host::publish(&Clip::SMALL.file(), &server.rtmp_url(), &key.key);
     goes_on(&mut browser);
     let before = browser.shown().pictures;
     browser.wait_shown("eight seconds more", SOON, |shown| {
         shown.pictures > before + 8 * 30
     });
+    assert_every_picture_since_he_came_again(&browser.report());
+    host.stop();
+    browser.wait_shown("the pictures to end", SOON, |shown| shown.state != "live");
+    let other = Clip {
+        size: (960, 540),
+        sound: (44_100, 1),
+        ..Clip::SMALL
+    };
+    let _host = Host::publish(&other.file(), &server.rtmp_url(), &key.key);
+    goes_on(&mut browser);
 
     let report = browser.report();
     assert_eq!(browser.shown().sessions, 1, "the player reconnected");
-    let front = report.pictures.windows(2).rposition(|pair| match pair {
-        [before, after] => after.number < before.number,
-        _ => false,
-    });
-    let last_run = &report.pictures[front.expect("a run began at its front") + 1..];
-    let unshown = reading::unshown(last_run);
-    note(&format!(
-        "{unshown} unshown of {} since the host came again",
-        last_run.len()
-    ));
-    assert!(
-        unshown <= UNSHOWN_MAX,
-        "{unshown} pictures were not shown: {}",
-        reading::holes(last_run, &[])
-    );
     assert_eq!(
         (
             report.video.packets_lost,
@@ -549,6 +535,26 @@ fn goes_on(browser: &mut Browser) {
 }
 
 // ---- the judgement ----
+
+/// Of the run of the clip that is shown.
+#[track_caller]
+fn assert_every_picture_since_he_came_again(report: &Report) {
+    let front = report.pictures.windows(2).rposition(|pair| match pair {
+        [before, after] => after.number < before.number,
+        _ => false,
+    });
+    let last_run = &report.pictures[front.expect("a run began at its front") + 1..];
+    let unshown = reading::unshown(last_run);
+    note(&format!(
+        "{unshown} unshown of {} since the host came again",
+        last_run.len()
+    ));
+    assert!(
+        unshown <= UNSHOWN_MAX,
+        "{unshown} pictures were not shown: {}",
+        reading::holes(last_run, &[])
+    );
+}
 
 /// Fails in the judge's words.
 #[track_caller]

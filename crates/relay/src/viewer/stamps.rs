@@ -18,7 +18,8 @@ use crate::viewer::steps::{SPAN_MAX, Steps};
 /// pictures is within 0.56 % of a whole number of refreshes when it looks, which is each time that mean has moved by 2 ms;
 /// then, in every other show, it leaves out one picture in eight. The leap takes the mean over that span in one step, and
 /// the slow second keeps it out of it until the leap is forgotten. A **gap** at live (the host comes again, or left pictures
-/// out) moves the mean twice, and the second time to what it is at live: so a slow second follows each.
+/// out) moves the mean twice, and the second time to what it is at live: so a slow second follows it where pictures come
+/// evenly (`steps`).
 ///
 /// See docs/decisions/0006-sound-with-its-picture.md.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ pub(crate) struct Stamps {
     steps: Steps,
     /// From one picture to the next while [`Phase::Near`] or [`Phase::Slow`].
     step: i32,
-    /// A moment on the way to live, and the time of a picture that would have come from the host at it.
+    /// A moment on the way to live, or in a slow second after a gap, and the time of a picture that would have come from the host at it.
     anchor: Option<(Instant, u32)>,
     /// What stamps are later than the pictures' own times say.
     shift: i32,
@@ -101,14 +102,9 @@ impl Stamps {
         self.shift
     }
 
-    /// Whether he is not at live yet.
-    pub(crate) fn is_on_the_way(&self) -> bool {
-        matches!(self.phase, Phase::Behind | Phase::Near)
-    }
-
     /// The time of a picture that would come from the host at `now`, when by what is known of him now it is `said`.
     ///
-    /// On the way to live that is asked once, and from then on time passes as it does: the host's clock may still be found
+    /// On the way to live that is asked once, and once more after a gap, and from then on time passes as it does: the host's clock may still be found
     /// out meanwhile, and stamps that follow it would run at another speed than the pictures are sent.
     pub(crate) fn current(&mut self, now: Instant, said: u32) -> u32 {
         self.last_at = Some(now);
@@ -125,7 +121,7 @@ impl Stamps {
     pub(crate) fn next(&mut self, current: u32, batch: &Batch, behind: u64, held_up: bool) -> u32 {
         let own = batch.rtp_time.wrapping_add_signed(self.shift);
         let late = distance(own, current);
-        let step = self.steps.next(own);
+        let step = self.steps.next(batch.sequence, own);
         let mut span = step.span;
         if step.gap && matches!(self.phase, Phase::Slow(_) | Phase::Live) {
             self.slow_down(span);
@@ -162,11 +158,13 @@ impl Stamps {
             }
             (Phase::Slow(slow), _) if slow.lag < LAG_MAX.of(slow.span) => {
                 span = span.min(slow.span);
-                let lag = slow.lag.saturating_add(SLOWER.of(span));
+                let lag = slow.lag.saturating_add(SLOWER.of(span).max(1));
                 self.phase = Phase::Slow(Slow { lag, ..slow });
                 own.wrapping_add_signed(lag)
             }
             (Phase::Near, _) => {
+                // What ends the way is often a picture that stands for two.
+                span = step.least;
                 self.slow_down(span);
                 own
             }
@@ -647,6 +645,45 @@ mod tests {
         }
         // Nor where more a second come; and the second goes on.
         assert_eq!(viewer.next(1_500), (765, Some(1_515)));
+    }
+
+    #[test]
+    fn the_same_where_a_longer_picture_ends_the_way_to_live() {
+        let (mut stamps, late) = (Stamps::default(), 30 * 90);
+        let mut viewer = Viewer::at_live(3_000);
+        viewer.stamps.begin();
+        std::mem::swap(&mut stamps, &mut viewer.stamps);
+        let next = |stamps: &mut Stamps, time: u32, late: u32| {
+            let mut batch = batch(0);
+            batch.rtp_time = time;
+            let stamp = stamps.next(time.wrapping_add(late), &batch, 1, false);
+            let turn = stamps.turn().unwrap_or(stamp);
+            (distance(time, stamp), distance(stamp, turn))
+        };
+        let mut time = viewer.own.wrapping_add(3_000);
+        next(&mut stamps, time, late + 4_000);
+        assert_eq!(stamps.phase, Phase::Near);
+        // The next one's picture is left out.
+        time = time.wrapping_add(9_000);
+        assert_eq!(next(&mut stamps, time, 0), (0, 3_030));
+        let mut pictures = 0;
+        while matches!(stamps.phase, Phase::Slow(_)) {
+            pictures += 1;
+            time = time.wrapping_add(3_000);
+            next(&mut stamps, time, 0);
+        }
+        assert_eq!(pictures, 35);
+    }
+
+    #[test]
+    fn a_slow_second_ends_also_where_pictures_have_next_to_no_time() {
+        let mut viewer = Viewer::at_live(90);
+        viewer.next(9_000);
+        let mut pictures = 0;
+        while viewer.next(90).0 != 0 {
+            pictures += 1;
+            assert!(pictures < 40);
+        }
     }
 
     #[test]

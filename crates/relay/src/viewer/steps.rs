@@ -3,9 +3,9 @@ use crate::viewer::stamps::distance;
 /// How far a viewer's pictures are apart by their own times, and where there is a gap between two.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
-    /// The time of the picture before, where no group was begun since.
-    own: Option<u32>,
-    /// From the one before that to it; not over a gap.
+    /// Number and time of the picture before, where no group was begun since.
+    last: Option<(u64, u32)>,
+    /// From the one before that to it; not over a gap, nor over what he was not sent.
     apart: Option<i32>,
     /// So many in a row came evenly.
     even: u32,
@@ -16,6 +16,8 @@ pub(crate) struct Steps {
 pub(crate) struct Step {
     /// For how long a picture stands, up to 100 ms.
     pub(crate) span: i32,
+    /// The same of it or of the one before it, whichever stands for less.
+    pub(crate) least: i32,
     /// Before it pictures are missing that would have come evenly: the host comes again, or has left some out.
     pub(crate) gap: bool,
     /// A group begins with it.
@@ -25,17 +27,22 @@ pub(crate) struct Step {
 impl Steps {
     /// A group begins that does not follow the picture before.
     pub(crate) fn begin(&mut self) {
-        self.own = None;
+        self.last = None;
     }
 
-    /// The next picture's own time is `own`.
-    pub(crate) fn next(&mut self, own: u32) -> Step {
-        let apart = self.own.replace(own).map(|before| distance(before, own));
+    /// The next picture is number `sequence`, and its own time is `own`.
+    pub(crate) fn next(&mut self, sequence: u64, own: u32) -> Step {
+        let last = self.last.replace((sequence, own));
+        // What a narrow link or a busy shard leaves out is no gap: a browser's delay moves then, and with it the mean.
+        let follows = last.filter(|(before, _)| before.checked_add(1) == Some(sequence));
+        let apart = follows.map(|(_, before)| distance(before, own));
         let (Some(apart), Some(before)) = (apart, self.apart) else {
-            let first = apart.is_none();
+            let first = last.is_none();
             self.apart = apart.or(self.apart);
+            let span = self.apart.unwrap_or(FRAME).clamp(0, SPAN_MAX);
             return Step {
-                span: self.apart.unwrap_or(FRAME).clamp(0, SPAN_MAX),
+                span,
+                least: span,
                 gap: false,
                 first,
             };
@@ -51,6 +58,7 @@ impl Steps {
         }
         Step {
             span: if gap { before } else { apart }.clamp(0, SPAN_MAX),
+            least: apart.min(before).clamp(0, SPAN_MAX),
             gap,
             first: false,
         }
@@ -76,9 +84,9 @@ mod tests {
     /// Each picture's step, by how far it is from the one before.
     fn steps(aparts: &[u32]) -> Vec<Step> {
         let (mut steps, mut own) = (Steps::default(), u32::MAX - 10_000);
-        let next = aparts.iter().map(|apart| {
+        let next = (0..).zip(aparts).map(|(sequence, apart)| {
             own = own.wrapping_add(*apart);
-            steps.next(own)
+            steps.next(sequence, own)
         });
         next.collect()
     }
@@ -137,16 +145,23 @@ mod tests {
     fn a_group_that_begins_elsewhere_has_the_steps_of_those_before() {
         let mut steps = Steps::default();
         for sequence in 0..10 {
-            steps.next(sequence * 1_500);
+            steps.next(sequence, u32::try_from(sequence).unwrap() * 1_500);
         }
+        // He is not sent the rest of a group.
+        let skipped = steps.next(30, 45_000);
+        assert_eq!(
+            (skipped.span, skipped.gap, skipped.first),
+            (1_500, false, false)
+        );
         steps.begin();
         let step = |span, first| Step {
             span,
+            least: span,
             gap: false,
             first,
         };
-        assert_eq!(steps.next(3_000), step(1_500, true));
-        assert_eq!(steps.next(4_500), step(1_500, false));
-        assert_eq!(Steps::default().next(7), step(FRAME, true));
+        assert_eq!(steps.next(2, 3_000), step(1_500, true));
+        assert_eq!(steps.next(3, 4_500), step(1_500, false));
+        assert_eq!(Steps::default().next(0, 7), step(FRAME, true));
     }
 }

@@ -298,14 +298,13 @@ impl Video {
                 };
                 if let Some(keyframe) = keyframe.filter(|at| at.saturating_sub(next) > lag) {
                     tally.groups_skipped += 1;
-                    if self.is_whole() && self.stamps.is_on_the_way() {
-                        self.begin(now, keyframe, feed, round_trip);
+                    if feed.is_hurried() {
+                        self.enter(now, keyframe, feed, round_trip);
                     } else {
-                        self.enter(now, keyframe, round_trip);
+                        self.begin(now, keyframe, feed, round_trip);
                     }
                 } else if batch.is_keyframe() {
-                    self.enter(now, next, round_trip);
-                    self.meet(now, batch, feed);
+                    self.enter(now, next, feed, round_trip);
                 } else if !self.is_his(batch, feed) {
                     tally.groups_skipped += 1;
                     self.skip(now, next, feed, round_trip);
@@ -316,8 +315,15 @@ impl Video {
     }
 
     /// A group begins, or is begun late: decides once how much of it he gets.
-    fn enter(&mut self, now: Instant, keyframe: u64, round_trip: Option<Duration>) {
+    fn enter(&mut self, now: Instant, keyframe: u64, feed: &Feed, round_trip: Option<Duration>) {
         self.place = Place::Next(keyframe);
+        self.take_share(now, keyframe, round_trip);
+        if let Some(start) = feed.video(keyframe) {
+            self.meet(now, start, feed);
+        }
+    }
+
+    fn take_share(&mut self, now: Instant, keyframe: u64, round_trip: Option<Duration>) {
         // The group of a join is sent, and seen to arrive or not.
         if self.fresh || self.share.0 == Some(keyframe) {
             return;
@@ -368,14 +374,14 @@ impl Video {
             Some(_) => Place::Waiting,
         };
         if let Some(keyframe) = feed.keyframe().filter(|keyframe| *keyframe >= next) {
-            self.enter(now, keyframe, round_trip);
+            self.enter(now, keyframe, feed, round_trip);
         }
     }
 
     /// Goes to the newest group's keyframe.
     fn begin(&mut self, now: Instant, keyframe: u64, feed: &Feed, round_trip: Option<Duration>) {
         if self.link.is_narrow() {
-            self.enter(now, keyframe, round_trip);
+            self.enter(now, keyframe, feed, round_trip);
             return;
         }
         self.place = Place::Next(keyframe);

@@ -649,22 +649,24 @@ mod tests {
 
     #[test]
     fn the_same_where_a_longer_picture_ends_the_way_to_live() {
-        let (mut stamps, late) = (Stamps::default(), 30 * 90);
-        let mut viewer = Viewer::at_live(3_000);
-        viewer.stamps.begin();
-        std::mem::swap(&mut stamps, &mut viewer.stamps);
-        let next = |stamps: &mut Stamps, time: u32, late: u32| {
-            let mut batch = batch(0);
+        let Viewer {
+            mut stamps, own, ..
+        } = Viewer::at_live(3_000);
+        stamps.begin();
+        let mut sequence = 0;
+        let mut next = |stamps: &mut Stamps, time: u32, late: u32| {
+            let mut batch = batch(sequence);
+            sequence += 1;
             batch.rtp_time = time;
             let stamp = stamps.next(time.wrapping_add(late), &batch, 1, false);
             let turn = stamps.turn().unwrap_or(stamp);
             (distance(time, stamp), distance(stamp, turn))
         };
-        let mut time = viewer.own.wrapping_add(3_000);
-        next(&mut stamps, time, late + 4_000);
+        let mut time = own.wrapping_add(3_000);
+        next(&mut stamps, time, 3_650);
         assert_eq!(stamps.phase, Phase::Near);
-        // The next one's picture is left out.
-        time = time.wrapping_add(9_000);
+        // The next one is left out.
+        time = time.wrapping_add(6_000);
         assert_eq!(next(&mut stamps, time, 0), (0, 3_030));
         let mut pictures = 0;
         while matches!(stamps.phase, Phase::Slow(_)) {
@@ -680,7 +682,7 @@ mod tests {
         let mut viewer = Viewer::at_live(90);
         viewer.next(9_000);
         let mut pictures = 0;
-        while viewer.next(90).0 != 0 {
+        while viewer.next(90).1.is_some() {
             pictures += 1;
             assert!(pictures < 40);
         }

@@ -26,10 +26,12 @@ use crate::viewer::steps::{SPAN_MAX, Steps};
 pub(crate) struct Stamps {
     phase: Phase,
     last: Option<u32>,
+    /// Between the pictures' own times.
     steps: Steps,
     /// From one picture to the next while [`Phase::Near`] or [`Phase::Slow`].
     step: i32,
-    /// A moment on the way to live, or in a slow second after a gap, and the time of a picture that would have come from the host at it.
+    /// A moment on the way to live, or in a slow second after a gap, and the time of a picture that would have come from the
+    /// host at it.
     anchor: Option<(Instant, u32)>,
     /// What stamps are later than the pictures' own times say.
     shift: i32,
@@ -104,8 +106,8 @@ impl Stamps {
 
     /// The time of a picture that would come from the host at `now`, when by what is known of him now it is `said`.
     ///
-    /// On the way to live that is asked once, and once more after a gap, and from then on time passes as it does: the host's clock may still be found
-    /// out meanwhile, and stamps that follow it would run at another speed than the pictures are sent.
+    /// On the way to live that is asked once, and once more after a gap, and from then on time passes as it does: the host's
+    /// clock may still be found out meanwhile, and stamps that follow it would run at another speed than the pictures are sent.
     pub(crate) fn current(&mut self, now: Instant, said: u32) -> u32 {
         self.last_at = Some(now);
         let said = said.wrapping_add_signed(self.shift);
@@ -577,7 +579,7 @@ mod tests {
         assert!((0..=SPAN_MAX).contains(&wait), "{wait}");
     }
 
-    /// A viewer at live, whose pictures come `late` by his host's clock and are sent at once.
+    /// A viewer whose pictures come `ticks` apart, in time, and are sent at once.
     struct Viewer {
         stamps: Stamps,
         ticks: u32,

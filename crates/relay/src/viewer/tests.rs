@@ -1,7 +1,9 @@
 mod again;
+mod behind_shard;
 mod held_up;
 mod narrow;
 mod reports;
+mod to_live;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -333,25 +335,6 @@ fn frame_of(payload: &[u8]) -> u64 {
     u64::from_be_bytes(payload[..8].try_into().unwrap())
 }
 
-/// From frame `first` on pictures come to live as after a join: one by one, with one leap.
-fn assert_comes_to_live(got: &[Got], first: u64) {
-    let mut times: Vec<u32> = media(got, VIDEO)
-        .iter()
-        .filter(|(_, payload)| frame_of(payload) >= first)
-        .map(|(header, _)| header.timestamp.0)
-        .collect();
-    times.dedup();
-    let gaps: Vec<u32> = times
-        .windows(2)
-        .map(|pair| pair[1].wrapping_sub(pair[0]) / 90)
-        .collect();
-    assert_eq!(gaps.iter().filter(|gap| **gap < 20).count(), 1, "{gaps:?}");
-    assert!(
-        gaps[..10].iter().all(|gap| (26..=33).contains(gap)),
-        "{gaps:?}"
-    );
-}
-
 /// The numbers follow each other without a hole; returns the first.
 fn continuous(got: &[Got]) -> u16 {
     let media = media(got, VIDEO);
@@ -471,45 +454,6 @@ fn the_first_datagram_goes_twice_byte_for_byte_and_reports_come_with_it() {
 }
 
 #[test]
-fn a_group_is_begun_when_it_is_110_ms_old_also_where_each_picture_is_a_keyframe() {
-    for every in [60, 1] {
-        let mut lab = Lab::new();
-        let mut took = None;
-        for frame in 0..20 {
-            lab.live(frame % every == 0);
-            let sent = !media(&lab.got(), VIDEO).is_empty();
-            took = took.or_else(|| sent.then_some(frame));
-        }
-        assert_eq!(
-            took,
-            Some(3),
-            "the fourth picture's 33 ms are the first with 110 ms in them"
-        );
-    }
-    // Who comes later waits for nothing.
-    let mut lab = Lab::new();
-    lab.group(5);
-    lab.pump();
-    assert!(!media(&lab.got(), VIDEO).is_empty());
-}
-
-#[test]
-fn where_pictures_begin_to_come_at_another_rate_he_comes_to_live_anew() {
-    let mut lab = Lab::at_live();
-    lab.rendition = Rendition::Reencoded;
-    lab.frame(true, 1);
-    lab.pump();
-    assert!(media(&lab.got(), VIDEO).is_empty(), "there is no way yet");
-    lab.wait(33);
-    for _ in 0..60 {
-        lab.live(false);
-    }
-    let got = lab.got();
-    continuous(&got);
-    assert_comes_to_live(&got, 0);
-}
-
-#[test]
 fn a_long_group_comes_at_eight_times_its_own_speed() {
     let mut lab = Lab::new();
     lab.group(240);
@@ -609,61 +553,6 @@ fn sound_is_live_from_the_first_packet_even_before_the_picture() {
 }
 
 #[test]
-fn who_joins_before_a_keyframe_gets_the_old_group_whole_and_the_new_one() {
-    let mut lab = Lab::new();
-    lab.group(60);
-    lab.pump();
-    lab.group(10);
-    lab.catch_up();
-    let got = lab.got();
-    continuous(&got);
-    assert_eq!(frames(&got), (0..70).collect::<Vec<_>>());
-    assert_eq!(lab.tally().groups_skipped, 0);
-}
-
-#[test]
-fn pictures_of_a_group_that_is_live_when_it_begins_come_one_by_one_from_the_first_on() {
-    let mut lab = Lab::new();
-    lab.group(8);
-    for _ in 0..90 {
-        lab.live(false);
-    }
-    assert_comes_to_live(&lab.got(), 0);
-}
-
-#[test]
-fn who_joins_a_long_group_just_before_its_end_comes_to_live_like_everyone() {
-    let mut lab = Lab::new();
-    lab.group(238);
-    lab.pump();
-    // More is missing of it than he could still use.
-    for frame in 0..90 {
-        lab.live(frame == 0);
-    }
-    let got = lab.got();
-    continuous(&got);
-    let new = frames(&got).into_iter().find(|frame| *frame >= 200);
-    assert_eq!((new, lab.tally().groups_skipped), (Some(238), 1));
-    assert_comes_to_live(&got, 238);
-}
-
-#[test]
-fn a_host_s_clock_that_jumps_holds_up_nobody_who_is_on_the_way_to_live() {
-    let mut lab = Lab::new();
-    lab.group(8);
-    lab.live(false);
-    lab.now.media += Duration::from_millis(4_900);
-    for _ in 0..10 {
-        lab.live(false);
-    }
-    lab.got();
-    for _ in 0..10 {
-        lab.live(false);
-    }
-    assert!(frames(&lab.got()).len() >= 9);
-}
-
-#[test]
 fn a_viewer_whose_link_is_bad_gets_keyframes_alone_and_keeps_his_numbers_and_the_sound() {
     let mut lab = Lab::new();
     let mut seen = Vec::new();
@@ -699,37 +588,6 @@ fn a_viewer_whose_link_is_bad_gets_keyframes_alone_and_keeps_his_numbers_and_the
         );
     }
     assert_eq!(lab.tally().groups_skipped, 7);
-}
-
-#[test]
-fn a_link_that_is_being_tried_gets_no_whole_group_for_a_shard_that_was_late() {
-    let mut lab = Lab::new();
-    for group in 0..9 {
-        for frame in 0..30 {
-            lab.live(frame == 0);
-        }
-        lab.catch_up();
-        lab.lossy_report(if (2..6).contains(&group) { 120 } else { 0 });
-    }
-    // The group with which it is tried comes late, and he is behind when the next one makes the rest of it needless.
-    lab.live(true);
-    for _ in 0..14 {
-        lab.frame(false, 9);
-        lab.wait(33);
-    }
-    lab.pump();
-    lab.feed.hurry();
-    for _ in 0..15 {
-        lab.frame(false, 9);
-        lab.wait(33);
-    }
-    lab.got();
-    for frame in 0..30 {
-        lab.live(frame == 0);
-    }
-    lab.catch_up();
-    let sent = frames(&lab.got());
-    assert_eq!((sent[0], sent.len()), (300, 19), "{sent:?}");
 }
 
 #[test]
@@ -783,61 +641,6 @@ fn a_big_live_picture_goes_in_parts_and_the_next_behind_it() {
     // Any of its packets is found again.
     lab.nack(video[3].0.sequence, 0);
     assert_eq!(media(&lab.got(), AGAIN).len(), 1);
-}
-
-#[test]
-fn who_falls_behind_on_a_shard_that_cannot_keep_up_goes_to_the_newest_keyframe() {
-    let mut lab = Lab::new();
-    lab.group(30);
-    lab.pump();
-    // The shard does not come to him for a while.
-    lab.feed.hurry();
-    lab.group(30);
-    lab.catch_up();
-    let got = lab.got();
-    continuous(&got);
-    let frames = frames(&got);
-    let (old, new) = frames.split_at(frames.iter().position(|frame| *frame == 30).unwrap());
-    assert!(old.len() < 10, "{old:?}");
-    assert_eq!(new, (30..60).collect::<Vec<_>>());
-    assert_eq!(lab.tally().groups_skipped, 1);
-}
-
-#[test]
-fn who_is_at_live_on_such_a_shard_waits_for_no_group_to_grow() {
-    let mut lab = Lab::at_live();
-    lab.feed.hurry();
-    for _ in 0..10 {
-        lab.frame(false, 9);
-        lab.wait(3);
-    }
-    let keyframe = lab.frame(true, 9).sequence;
-    lab.pump();
-    assert_eq!(frames(&lab.got()), [keyframe]);
-}
-
-#[test]
-fn who_skips_to_a_re_encode_goes_on_where_his_stamps_are() {
-    let mut lab = Lab::new();
-    lab.rendition = Rendition::InOrder;
-    lab.group(30);
-    lab.pump();
-    let old = lab.now.at;
-    let stamp = |lab: &mut Lab| media(&lab.got(), VIDEO).last().unwrap().0.timestamp.0;
-    let before = stamp(&mut lab);
-    lab.feed.hurry();
-    // Its pictures come 130 ms later after their own times.
-    lab.rendition = Rendition::Reencoded;
-    lab.now.media -= Duration::from_millis(130);
-    lab.group(10);
-    lab.frame(false, 1);
-    let passed = lab.now.at - old;
-    lab.pump();
-    let frame = media(&lab.got(), VIDEO).first().unwrap().clone();
-    assert_eq!(frame_of(&frame.1), 30);
-    let ticks = frame.0.timestamp.0.wrapping_sub(before);
-    let expected = u32::try_from(passed.as_millis() * 90).unwrap();
-    assert!(ticks.abs_diff(expected) < 180, "{ticks} {expected}");
 }
 
 #[test]

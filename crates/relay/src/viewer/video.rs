@@ -314,7 +314,7 @@ impl Video {
         }
     }
 
-    /// A group begins, or is begun late: decides once how much of it he gets.
+    /// A group begins, or is begun late.
     fn enter(&mut self, now: Instant, keyframe: u64, feed: &Feed, round_trip: Option<Duration>) {
         self.place = Place::Next(keyframe);
         self.take_share(now, keyframe, round_trip);
@@ -323,6 +323,7 @@ impl Video {
         }
     }
 
+    /// Decides how much he gets of the group that begins with `keyframe`, once.
     fn take_share(&mut self, now: Instant, keyframe: u64, round_trip: Option<Duration>) {
         // The group of a join is sent, and seen to arrive or not.
         if self.fresh || self.share.0 == Some(keyframe) {

@@ -14,6 +14,9 @@ use crate::rtp::{RtpTime, SeqNo, Ssrc};
 pub struct NtpTime(pub u64);
 
 impl NtpTime {
+    /// Of a sender that has no notion of time: its report ties its stream to no other (RFC 3550 §6.4.1).
+    pub const UNKNOWN: Self = Self(0);
+
     /// From the time that passed since 1970-01-01 UTC. Wraps in 2036, as NTP does.
     #[must_use]
     pub fn from_unix(since_epoch: Duration) -> Self {

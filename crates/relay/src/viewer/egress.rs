@@ -267,7 +267,7 @@ impl Egress {
     }
 
     /// Sender reports for all streams, if due: with the first packets, then every second (RTP.md 33). Of pictures, when their
-    /// clock stands.
+    /// clock stands; of sound without the time where a browser must not hold pictures back for it.
     fn reports(&mut self, now: Tick, out: &mut impl Outbox) {
         if self.report_at.is_some_and(|at| now.at < at) {
             return;
@@ -275,6 +275,8 @@ impl Egress {
         self.report_at = Some(now.at + REPORT_EVERY);
         self.asks_left = ASKED_MAX;
         let ntp = NtpTime::from_unix(now.unix);
+        let video = self.video.as_ref();
+        let lip_sync = video.is_none_or(|video| video.allows_lip_sync(now.at));
         let mut packet = Vec::with_capacity(REPORT_BYTES);
         if let Some(video) = &mut self.video
             && let Some(shift) = video.report_shift(now.at)
@@ -285,6 +287,8 @@ impl Egress {
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);
         }
         if let Some(audio) = &self.audio {
+            // Of the pictures it stays known: their reports tell the round trip, by which a link is judged.
+            let ntp = if lip_sync { ntp } else { NtpTime::UNKNOWN };
             let info = audio.report(ntp, now.rtp_time(48_000).wrapping_sub(SOUND_ALLOWANCE));
             rtcp::write_sender_report(&info, &mut packet);
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);

@@ -19,6 +19,8 @@ pub(crate) struct Link {
     nearest: Option<Duration>,
     /// Bits a second that arrived when the link was full.
     carried: Option<u64>,
+    /// When whole groups began to go again, if ever he had less.
+    whole_again: Option<Instant>,
 }
 
 /// How much of a group a viewer gets.
@@ -83,6 +85,7 @@ impl Link {
             window: Window::default(),
             nearest: None,
             carried: None,
+            whole_again: None,
         }
     }
 
@@ -144,7 +147,10 @@ impl Link {
                     well: false,
                 };
             }
-            Mode::Trying { well: true, .. } => self.mode = Mode::Settling { since: now },
+            Mode::Trying { well: true, .. } => {
+                self.mode = Mode::Settling { since: now };
+                self.whole_again = Some(now);
+            }
             _ => {}
         }
         match self.mode {
@@ -157,6 +163,18 @@ impl Link {
     /// Whether he gets keyframes alone.
     pub(crate) fn is_narrow(&self) -> bool {
         matches!(self.mode, Mode::Stills { .. })
+    }
+
+    /// Whether his browser may hold pictures back for the sound: not while he gets single pictures, nor until the sound, which
+    /// waited up to two seconds before the narrow place, is on time again.
+    ///
+    /// See docs/decisions/0006-sound-with-its-picture.md.
+    pub(crate) fn allows_lip_sync(&self, now: Instant) -> bool {
+        let long = |since| now.saturating_duration_since(since) >= SYNC_AFTER;
+        match self.mode {
+            Mode::Whole | Mode::Settling { .. } => self.whole_again.is_none_or(long),
+            Mode::Stills { .. } | Mode::Trying { .. } => false,
+        }
     }
 
     /// Bits a second for keyframes alone: what the link was seen to carry, with room for the sound.
@@ -236,6 +254,8 @@ const TRIED: Duration = Duration::from_millis(600);
 const TOLD_AFTER: Duration = Duration::from_millis(900);
 /// Whole groups that arrive for so long: the link carries the stream.
 const SETTLED_AFTER: Duration = Duration::from_secs(4);
+/// So long after the pictures are whole again sound is on time, too: a browser plays it 5 % faster until then.
+const SYNC_AFTER: Duration = Duration::from_secs(60);
 /// A packet of our packetizer, with headers down to IP.
 const PACKET_BITS: u64 = 1_230 * 8;
 /// What a link carries of which nothing else is known but that it is too narrow.
@@ -363,5 +383,31 @@ mod tests {
             assert!(!link.report(at(second * 1_000), lost(3)));
         }
         assert_eq!((link.mode, link.failed), (Mode::Whole, 0));
+    }
+
+    #[test]
+    fn nobody_s_pictures_are_held_back_for_sound_that_a_narrow_place_held_up() {
+        let start = Instant::now();
+        assert!(Link::new().allows_lip_sync(start));
+        let (mut link, mut now) = narrow();
+        let at = |now, millis| now + Duration::from_millis(millis);
+        for _ in 0..2 {
+            assert!(!link.allows_lip_sync(at(now, 100_000)), "single pictures");
+            now += SECOND * 100;
+            assert_eq!(link.group(now), Share::First(TRIED));
+            assert!(!link.allows_lip_sync(at(now, 900)), "a try");
+            link.report(at(now, 1_000), lost(0));
+            now += SECOND * 2;
+            assert_eq!(link.group(now), Share::Whole);
+            assert!(!link.allows_lip_sync(at(now, 59_999)));
+            for second in 1..=5 {
+                link.report(now + SECOND * second, lost(0));
+            }
+            assert_eq!(link.mode, Mode::Whole);
+            assert!(!link.allows_lip_sync(at(now, 59_999)));
+            assert!(link.allows_lip_sync(at(now, 60_000)));
+            now += SECOND * 60;
+            assert!(link.report(now, lost(120)));
+        }
     }
 }

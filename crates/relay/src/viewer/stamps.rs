@@ -19,7 +19,7 @@ use crate::viewer::steps::{SPAN_MAX, Steps};
 /// then, in every other show, it leaves out one picture in eight. The leap takes the mean over that span in one step, and
 /// the slow second keeps it out of it until the leap is forgotten. A **gap** at live (the host comes again, or left pictures
 /// out) moves the mean twice, and the second time to what it is at live: so a slow second follows it where pictures come
-/// evenly (`steps`).
+/// evenly (`steps`), and so it does where a viewer comes back from single pictures.
 ///
 /// See docs/decisions/0006-sound-with-its-picture.md.
 #[derive(Debug, Default)]
@@ -37,6 +37,8 @@ pub(crate) struct Stamps {
     shift: i32,
     /// When the last picture was sent.
     last_at: Option<Instant>,
+    /// He was not sent all pictures, and is from the next one on.
+    comes_back: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +66,11 @@ impl Stamps {
     pub(crate) fn begin(&mut self) {
         self.fall_behind();
         self.steps.begin();
+    }
+
+    /// After a time in which he was not sent all pictures he is from the next one on.
+    pub(crate) fn come_back(&mut self) {
+        self.comes_back = true;
     }
 
     fn fall_behind(&mut self) {
@@ -125,7 +132,8 @@ impl Stamps {
         let late = distance(own, current);
         let step = self.steps.next(batch.sequence, own);
         let mut span = step.span;
-        if step.gap && matches!(self.phase, Phase::Slow(_) | Phase::Live) {
+        let back = std::mem::take(&mut self.comes_back) && late <= ON_TIME_MAX;
+        if back || (step.gap && matches!(self.phase, Phase::Slow(_) | Phase::Live)) {
             self.slow_down(span);
             // Since he came to live the host's clock may have gone on in another way than time has passed here.
             self.anchor = None;
@@ -634,6 +642,35 @@ mod tests {
             }
             assert_eq!(viewer.next(viewer.ticks), (0, None));
         }
+    }
+
+    #[test]
+    fn who_comes_back_from_single_pictures_has_a_slow_second_too() {
+        let mut viewer = Viewer::at_live(3_000);
+        // Two single pictures, none of which follows the one before; another one begins his first group.
+        viewer.sequence += 60;
+        assert_eq!(viewer.next(180_000), (0, None));
+        viewer.sequence += 60;
+        viewer.stamps.come_back();
+        for picture in 1..=34 {
+            let apart = if picture == 1 { 180_000 } else { 3_000 };
+            assert_eq!(viewer.next(apart).0, picture * 30);
+        }
+        assert_eq!(viewer.next(3_000), (0, None));
+        assert_eq!(viewer.next(3_000), (0, None), "it comes once");
+    }
+
+    #[test]
+    fn who_comes_back_with_a_picture_that_is_late_comes_to_live_first() {
+        let mut viewer = Viewer::at_live(3_000);
+        viewer.sequence += 60;
+        viewer.stamps.come_back();
+        viewer.own = viewer.own.wrapping_add(180_000);
+        let mut batch = batch(viewer.sequence);
+        batch.rtp_time = viewer.own;
+        let current = viewer.own.wrapping_add(500 * 90);
+        assert_eq!(viewer.stamps.next(current, &batch, 15, false), current);
+        assert_eq!(viewer.stamps.phase, Phase::Behind);
     }
 
     #[test]

@@ -33,7 +33,8 @@ impl Steps {
     /// The next picture is number `sequence`, and its own time is `own`.
     pub(crate) fn next(&mut self, sequence: u64, own: u32) -> Step {
         let last = self.last.replace((sequence, own));
-        // What a narrow link or a busy shard leaves out is no gap: a browser's delay moves then, and with it the mean.
+        // What one viewer is not sent is no gap: a busy shard leaves it out again and again, and of a narrow link
+        // `Stamps::come_back` tells when that is over.
         let follows = last.filter(|(before, _)| before.checked_add(1) == Some(sequence));
         let apart = follows.map(|(_, before)| distance(before, own));
         let (Some(apart), Some(before)) = (apart, self.apart) else {

@@ -134,6 +134,11 @@ impl Video {
         self.share.1 == Share::Whole && !self.link.is_narrow()
     }
 
+    /// Whether his browser may hold pictures back for the sound.
+    pub(crate) fn allows_lip_sync(&self, now: Instant) -> bool {
+        self.link.allows_lip_sync(now)
+    }
+
     /// Sends what is due.
     pub(crate) fn pump(
         &mut self,
@@ -376,6 +381,9 @@ impl Video {
         };
         if let Some(keyframe) = feed.keyframe().filter(|keyframe| *keyframe >= next) {
             self.enter(now, keyframe, feed, round_trip);
+            if self.share.1 == Share::Whole {
+                self.stamps.come_back();
+            }
         }
     }
 

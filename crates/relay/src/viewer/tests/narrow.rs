@@ -59,6 +59,8 @@ struct Browser {
     asked_at: u64,
     /// When each packet of sound came.
     sound: BTreeMap<u16, u64>,
+    /// When reports on sound came, and whether they said the time.
+    sound_reports: Vec<(u64, bool)>,
     sender_report: Option<(u32, u64)>,
     reported_at: u64,
     /// Highest number and packets received at the last report.
@@ -181,6 +183,10 @@ impl Life {
                 },
                 Got::Report { ssrc, ntp, .. } if ssrc == VIDEO => {
                     self.browser.sender_report = Some((ntp.compact(), now));
+                }
+                Got::Report { ssrc, ntp, .. } if ssrc == AUDIO => {
+                    let says_time = ntp != NtpTime::UNKNOWN;
+                    self.browser.sound_reports.push((now, says_time));
                 }
                 _ => {}
             }
@@ -362,6 +368,31 @@ fn on_a_link_that_is_too_narrow_the_sound_goes_on_over_single_pictures_until_it_
             life.lab.tally()
         );
     }
+}
+
+#[test]
+fn sound_is_tied_to_pictures_only_where_they_are_whole_and_it_is_on_time() {
+    let mut life = Life::new(5);
+    life.run(10);
+    life.bits_per_second = 1_000_000;
+    life.run(30);
+    life.bits_per_second = 10_000_000;
+    life.run(90);
+    let tied = |from: u64, to: u64| {
+        let reports = life.browser.sound_reports.iter();
+        let reports: Vec<bool> = reports
+            .filter(|(at, _)| (from * 1_000..to * 1_000).contains(at))
+            .map(|(_, tied)| *tied)
+            .collect();
+        (reports.len() as u64 + 1 >= to - from).then_some(reports)
+    };
+    let all = |from, to, expected| {
+        tied(from, to).is_some_and(|reports| reports.iter().all(|tied| *tied == expected))
+    };
+    assert!(all(0, 10, true));
+    // What had piled up when the link was found to be narrow is gone after some seconds; a try may be 16 s away.
+    assert!(all(15, 100, false));
+    assert!(all(121, 130, true));
 }
 
 #[test]

@@ -132,8 +132,13 @@ impl Stamps {
         let late = distance(own, current);
         let step = self.steps.next(batch.sequence, own);
         let mut span = step.span;
-        let back = std::mem::take(&mut self.comes_back) && late <= ON_TIME_MAX;
-        if back || (step.gap && matches!(self.phase, Phase::Slow(_) | Phase::Live)) {
+        let back = std::mem::take(&mut self.comes_back);
+        let follows_gap = match self.phase {
+            Phase::Slow(_) | Phase::Live => step.gap || back,
+            // The single picture before it was late, but nothing is left to catch up.
+            Phase::Behind | Phase::Near => back && late <= ON_TIME_MAX,
+        };
+        if follows_gap {
             self.slow_down(span);
             // Since he came to live the host's clock may have gone on in another way than time has passed here.
             self.anchor = None;
@@ -661,16 +666,25 @@ mod tests {
     }
 
     #[test]
-    fn who_comes_back_with_a_picture_that_is_late_comes_to_live_first() {
-        let mut viewer = Viewer::at_live(3_000);
-        viewer.sequence += 60;
-        viewer.stamps.come_back();
-        viewer.own = viewer.own.wrapping_add(180_000);
-        let mut batch = batch(viewer.sequence);
-        batch.rtp_time = viewer.own;
-        let current = viewer.own.wrapping_add(500 * 90);
-        assert_eq!(viewer.stamps.next(current, &batch, 15, false), current);
-        assert_eq!(viewer.stamps.phase, Phase::Behind);
+    fn who_comes_back_from_behind_has_it_at_once_where_he_has_nothing_to_catch_up() {
+        for (late, phase) in [(40, "slow"), (41, "near"), (240, "behind")] {
+            let mut viewer = Viewer::at_live(3_000);
+            viewer.sequence += 60;
+            viewer.stamps.fall_behind();
+            viewer.stamps.come_back();
+            viewer.own = viewer.own.wrapping_add(180_000);
+            let mut batch = batch(viewer.sequence);
+            batch.rtp_time = viewer.own;
+            let current = viewer.own.wrapping_add(late * 90);
+            let stamp = viewer.stamps.next(current, &batch, 3, false);
+            let (is, expected) = match viewer.stamps.phase {
+                Phase::Slow(_) => ("slow", viewer.own.wrapping_add(30)),
+                Phase::Near => ("near", current),
+                Phase::Behind => ("behind", current),
+                Phase::Live => ("live", viewer.own),
+            };
+            assert_eq!((is, stamp), (phase, expected), "{late}");
+        }
     }
 
     #[test]

@@ -555,7 +555,7 @@ fn sound_is_live_from_the_first_packet_even_before_the_picture() {
 #[test]
 fn a_viewer_whose_link_is_bad_gets_keyframes_alone_and_keeps_his_numbers_and_the_sound() {
     let mut lab = Lab::new();
-    let mut seen = Vec::new();
+    let (mut seen, mut apart) = (Vec::new(), Vec::new());
     for group in 0..12_u64 {
         for frame in 0..30 {
             lab.live(frame == 0);
@@ -576,6 +576,15 @@ fn a_viewer_whose_link_is_bad_gets_keyframes_alone_and_keeps_his_numbers_and_the
         );
         let packets = u16::try_from(media(&got, VIDEO).len()).unwrap();
         seen.push((frames.len(), continuous(&got), packets));
+        let times = media(&got, VIDEO).into_iter();
+        let mut times: Vec<u32> = times.map(|(header, _)| header.timestamp.0).collect();
+        times.dedup();
+        apart.push(times.windows(2).map(|pair| pair[1] - pair[0]).max());
+    }
+    // 33 ms, and when he comes back 1 % more for a second.
+    let expected = [(2, 2_970), (9, 2_970), (10, 2_999)];
+    for (group, ticks) in expected {
+        assert_eq!(apart[group], Some(ticks), "group {group}");
     }
     // The first bad report is enough; it is tried again when stills have arrived, for 600 ms, and then whole.
     let shares: Vec<usize> = seen.iter().map(|(frames, ..)| *frames).collect();

@@ -77,7 +77,7 @@ fn over_a_link_of_1_mbit_the_sound_goes_on_over_clean_pictures_and_all_is_live_w
     let late = reading::median(&ages(&live, &passed)).expect("pictures are shown again");
     // The browser plays sound 5 % faster until it has made up for what waited before the narrow place.
     let in_window = Report {
-        pictures: live.clone(),
+        pictures: live,
         ..report.clone()
     };
     let sound = in_window.sound_after_picture().last().copied();

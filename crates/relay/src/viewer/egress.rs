@@ -287,7 +287,7 @@ impl Egress {
             rtcp::write_cname(info.ssrc, CNAME, &mut packet);
         }
         if let Some(audio) = &self.audio {
-            // Of the pictures it stays known: their reports tell the round trip, by which a link is judged.
+            // The pictures' reports keep their time: his answers to them tell the round trip, by which his link is judged.
             let ntp = if lip_sync { ntp } else { NtpTime::UNKNOWN };
             let info = audio.report(ntp, now.rtp_time(48_000).wrapping_sub(SOUND_ALLOWANCE));
             rtcp::write_sender_report(&info, &mut packet);

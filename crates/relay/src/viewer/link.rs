@@ -168,7 +168,7 @@ impl Link {
     /// Whether his browser may hold pictures back for the sound: not while he gets single pictures, nor until the sound, which
     /// waited up to two seconds before the narrow place, is on time again.
     ///
-    /// See docs/decisions/0006-sound-with-its-picture.md.
+    /// See docs/decisions/0007-keyframes-over-a-narrow-link.md.
     pub(crate) fn allows_lip_sync(&self, now: Instant) -> bool {
         let long = |since| now.saturating_duration_since(since) >= SYNC_AFTER;
         match self.mode {

@@ -19,7 +19,7 @@ use crate::viewer::steps::{SPAN_MAX, Steps};
 /// then, in every other show, it leaves out one picture in eight. The leap takes the mean over that span in one step, and
 /// the slow second keeps it out of it until the leap is forgotten. A **gap** at live (the host comes again, or left pictures
 /// out) moves the mean twice, and the second time to what it is at live: so a slow second follows it where pictures come
-/// evenly (`steps`), and so it does where a viewer comes back from single pictures.
+/// evenly (`steps`); the same for who comes back from single pictures.
 ///
 /// See docs/decisions/0006-sound-with-its-picture.md.
 #[derive(Debug, Default)]
@@ -66,6 +66,7 @@ impl Stamps {
     pub(crate) fn begin(&mut self) {
         self.fall_behind();
         self.steps.begin();
+        self.comes_back = false;
     }
 
     /// After a time in which he was not sent all pictures he is from the next one on.
@@ -132,7 +133,7 @@ impl Stamps {
         let late = distance(own, current);
         let step = self.steps.next(batch.sequence, own);
         let mut span = step.span;
-        let back = std::mem::take(&mut self.comes_back);
+        let back = std::mem::take(&mut self.comes_back) && step.even;
         let follows_gap = match self.phase {
             Phase::Slow(_) | Phase::Live => step.gap || back,
             // The single picture before it was late, but nothing is left to catch up.
@@ -663,6 +664,27 @@ mod tests {
         }
         assert_eq!(viewer.next(3_000), (0, None));
         assert_eq!(viewer.next(3_000), (0, None), "it comes once");
+    }
+
+    #[test]
+    fn who_comes_back_to_uneven_pictures_or_to_few_is_at_live_at_once() {
+        for aparts in [[9_000, 9_000, 3_000, 9_000], [9_000; 4]] {
+            let mut viewer = Viewer::at_live(3_000);
+            for apart in aparts.into_iter().cycle().take(80) {
+                viewer.next(apart);
+            }
+            viewer.sequence += 60;
+            viewer.stamps.come_back();
+            assert_eq!(viewer.next(180_000), (0, None));
+        }
+    }
+
+    #[test]
+    fn who_begins_anew_comes_back_no_more() {
+        let mut viewer = Viewer::at_live(3_000);
+        viewer.stamps.come_back();
+        viewer.stamps.begin();
+        assert_eq!(viewer.next(3_000), (0, None));
     }
 
     #[test]

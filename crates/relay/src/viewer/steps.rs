@@ -20,6 +20,8 @@ pub(crate) struct Step {
     pub(crate) least: i32,
     /// Before it pictures are missing that would have come evenly: the host comes again, or has left some out.
     pub(crate) gap: bool,
+    /// Those before it came evenly, and more than ten a second.
+    pub(crate) even: bool,
     /// A group begins with it.
     pub(crate) first: bool,
 }
@@ -37,6 +39,7 @@ impl Steps {
         // `Stamps::come_back` tells when that is over.
         let follows = last.filter(|(before, _)| before.checked_add(1) == Some(sequence));
         let apart = follows.map(|(_, before)| distance(before, own));
+        let even = self.even >= EVEN_MIN && self.apart.is_some_and(|apart| apart < SPAN_MAX);
         let (Some(apart), Some(before)) = (apart, self.apart) else {
             let first = last.is_none();
             self.apart = apart.or(self.apart);
@@ -45,11 +48,12 @@ impl Steps {
                 span,
                 least: span,
                 gap: false,
+                even,
                 first,
             };
         };
         let longer = apart.saturating_sub(before);
-        let gap = longer > GAP_MIN && self.even >= EVEN_MIN && before < SPAN_MAX;
+        let gap = longer > GAP_MIN && even;
         if gap {
             self.even = 0;
         } else {
@@ -61,6 +65,7 @@ impl Steps {
             span: if gap { before } else { apart }.clamp(0, SPAN_MAX),
             least: apart.min(before).clamp(0, SPAN_MAX),
             gap,
+            even,
             first: false,
         }
     }
@@ -155,14 +160,15 @@ mod tests {
             (1_500, false, false)
         );
         steps.begin();
-        let step = |span, first| Step {
+        let step = |span, even, first| Step {
             span,
             least: span,
             gap: false,
+            even,
             first,
         };
-        assert_eq!(steps.next(2, 3_000), step(1_500, true));
-        assert_eq!(steps.next(3, 4_500), step(1_500, false));
-        assert_eq!(Steps::default().next(0, 7), step(FRAME, true));
+        assert_eq!(steps.next(2, 3_000), step(1_500, true, true));
+        assert_eq!(steps.next(3, 4_500), step(1_500, true, false));
+        assert_eq!(Steps::default().next(0, 7), step(FRAME, false, true));
     }
 }

@@ -341,6 +341,9 @@ impl Video {
         } else if before == Share::Still {
             self.pace = Pace::new(now, 0, Duration::ZERO, round_trip);
         }
+        if self.share.1 == Share::Whole && before != Share::Whole {
+            self.stamps.come_back();
+        }
     }
 
     /// A keyframe is his next picture: where the re-encode begins with it, he comes to live anew.
@@ -381,9 +384,6 @@ impl Video {
         };
         if let Some(keyframe) = feed.keyframe().filter(|keyframe| *keyframe >= next) {
             self.enter(now, keyframe, feed, round_trip);
-            if self.share.1 == Share::Whole {
-                self.stamps.come_back();
-            }
         }
     }
 

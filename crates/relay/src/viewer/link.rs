@@ -21,6 +21,8 @@ pub(crate) struct Link {
     carried: Option<u64>,
     /// When whole groups began to go again, if ever he had less.
     whole_again: Option<Instant>,
+    /// When he is to come to live once more.
+    anew_from: Option<Instant>,
 }
 
 /// How much of a group a viewer gets.
@@ -86,6 +88,7 @@ impl Link {
             nearest: None,
             carried: None,
             whole_again: None,
+            anew_from: None,
         }
     }
 
@@ -133,6 +136,7 @@ impl Link {
             let wait = TRY_AFTER * (1 << self.failed.min(DOUBLED_MAX));
             self.failed = self.failed.saturating_add(1);
             self.strikes = 0;
+            self.anew_from = None;
             self.mode = Mode::Stills { try_at: now + wait };
         }
         falls
@@ -150,6 +154,7 @@ impl Link {
             Mode::Trying { well: true, .. } => {
                 self.mode = Mode::Settling { since: now };
                 self.whole_again = Some(now);
+                self.anew_from = Some(now + CLOCK_AFTER);
             }
             _ => {}
         }
@@ -175,6 +180,14 @@ impl Link {
             Mode::Whole | Mode::Settling { .. } => self.whole_again.is_none_or(long),
             Mode::Stills { .. } | Mode::Trying { .. } => false,
         }
+    }
+
+    /// Whether he is to come to live once more, with the group that begins now. That is so once after whole groups go again, when his
+    /// browser has forgotten the clock that it learned from pictures which came seconds late.
+    ///
+    /// See docs/decisions/0007-keyframes-over-a-narrow-link.md.
+    pub(crate) fn take_anew(&mut self, now: Instant) -> bool {
+        self.anew_from.take_if(|from| *from <= now).is_some()
     }
 
     /// Bits a second for keyframes alone: what the link was seen to carry, with room for the sound.
@@ -256,6 +269,8 @@ const TOLD_AFTER: Duration = Duration::from_millis(900);
 const SETTLED_AFTER: Duration = Duration::from_secs(4);
 /// So long after the pictures are whole again sound is on time, too: a browser plays it 5 % faster until then.
 const SYNC_AFTER: Duration = Duration::from_secs(60);
+/// So long browsers take to forget a wrong clock: some 400 pictures.
+const CLOCK_AFTER: Duration = Duration::from_secs(14);
 /// A packet of our packetizer, with headers down to IP.
 const PACKET_BITS: u64 = 1_230 * 8;
 /// What a link carries of which nothing else is known but that it is too narrow.
@@ -409,5 +424,27 @@ mod tests {
             now += SECOND * 60;
             assert!(link.report(now, lost(120)));
         }
+    }
+
+    #[test]
+    fn once_after_whole_groups_go_again_he_comes_to_live_anew() {
+        let (mut link, mut now) = narrow();
+        let at = |now, millis| now + Duration::from_millis(millis);
+        assert!(!link.take_anew(at(now, 100_000)), "single pictures");
+        // The first try of whole groups fails, the second does not.
+        for fails in [true, false] {
+            now += SECOND * 100;
+            link.group(now);
+            link.report(at(now, 1_000), lost(0));
+            now += SECOND * 2;
+            assert_eq!(link.group(now), Share::Whole);
+            assert!(!link.take_anew(at(now, 13_999)));
+            if fails {
+                assert!(link.report(at(now, 14_000), lost(120)));
+                assert!(!link.take_anew(at(now, 20_000)));
+            }
+        }
+        assert!(link.take_anew(at(now, 14_000)));
+        assert!(!link.take_anew(at(now, 20_000)), "once");
     }
 }

@@ -309,7 +309,11 @@ impl Video {
                         self.begin(now, keyframe, feed, round_trip);
                     }
                 } else if batch.is_keyframe() {
-                    self.enter(now, next, feed, round_trip);
+                    if !feed.is_hurried() && self.link.take_anew(now) {
+                        self.begin(now, next, feed, round_trip);
+                    } else {
+                        self.enter(now, next, feed, round_trip);
+                    }
                 } else if !self.is_his(batch, feed) {
                     tally.groups_skipped += 1;
                     self.skip(now, next, feed, round_trip);

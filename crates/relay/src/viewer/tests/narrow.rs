@@ -398,6 +398,35 @@ fn sound_is_tied_to_pictures_only_where_they_are_whole_and_it_is_on_time() {
 }
 
 #[test]
+fn who_comes_back_comes_to_live_once_more_with_a_group_some_seconds_later() {
+    for seed in 1..=4 {
+        let mut life = Life::new(seed);
+        life.run(10);
+        life.bits_per_second = 1_000_000;
+        life.run(30);
+        life.bits_per_second = 10_000_000;
+        life.run(50);
+        let shown = &life.browser.shown;
+        let holes = shown
+            .windows(2)
+            .rposition(|pair| pair[0].0 + 1 != pair[1].0);
+        let whole = &shown[holes.unwrap() + 1..];
+        let held: Vec<(u64, u64)> = whole
+            .windows(2)
+            .filter(|pair| pair[1].1 - pair[0].1 >= 100)
+            .map(|pair| (pair[1].0, pair[1].1 - whole[0].1))
+            // Not what is sent again of the first groups.
+            .filter(|(_, after)| *after > 5_000)
+            .collect();
+        let [(picture, after)] = held[..] else {
+            panic!("{seed}: {held:?}");
+        };
+        assert!(is_keyframe(picture), "{seed}: {picture}");
+        assert!((14_000..17_000).contains(&after), "{seed}: {after} ms");
+    }
+}
+
+#[test]
 fn a_link_that_carries_the_stream_just_so_gets_all_of_it() {
     let mut life = Life::new(7);
     life.bits_per_second = 3_500_000;

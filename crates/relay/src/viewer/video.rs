@@ -309,7 +309,7 @@ impl Video {
                         self.begin(now, keyframe, feed, round_trip);
                     }
                 } else if batch.is_keyframe() {
-                    if !feed.is_hurried() && self.link.take_anew(now) {
+                    if self.link.take_anew(now) {
                         self.begin(now, next, feed, round_trip);
                     } else {
                         self.enter(now, next, feed, round_trip);

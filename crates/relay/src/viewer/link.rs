@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// each group alone, slowly, and all of the sound. Never single pictures or packets from the middle: what he is sent can
 /// be decoded. From time to time the first pictures of a group are tried, and if they arrive as they should, whole
 /// groups again.
+///
+/// By then his browser takes sound to be seconds late, and pictures to be due at the wrong times. So for a minute it may not
+/// hold pictures back for the sound, and some seconds after his return he comes to live once more.
 #[derive(Debug)]
 pub(crate) struct Link {
     mode: Mode,
